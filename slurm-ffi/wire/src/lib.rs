@@ -1,0 +1,17 @@
+//! The protocol between `mimerd` and `mimer-slurm-gateway`.
+//!
+//! Frames are one JSON object per line over a Unix socket. The first line from the caller is
+//! [`Hello`]; the gateway answers [`Welcome`] or a [`Refusal`]. After that one [`Call`] at a time,
+//! each answered by one [`Answer`]. There is no libslurm here, so everything except the gateway
+//! builds and tests without Slurm's headers.
+
+mod call;
+mod refusal;
+mod row;
+
+pub use call::{Answer, Call, Hello, JobSpec, PROTOCOL_VERSION, SettingFault, Submitted, Welcome};
+pub use refusal::{Refusal, RefusalCode};
+pub use row::{AccountRow, AssociationRow, JobRecord, JobRow, JobState};
+
+/// Longest line either side accepts: a script of 4 MiB escaped as JSON fits with room to spare.
+pub const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
