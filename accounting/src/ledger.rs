@@ -1,0 +1,168 @@
+//! The ledger: funds, pools and grants as accounts, and every movement between them as an entry.
+//!
+//! Two units never meet: GPU-seconds come from a pool, µSEK from a fund. What enters from outside
+//! is taken from a `supply` account that goes below zero by the same amount, so that the sum of all
+//! balances of a unit is always nought. A grant has accounts of its own (free, held, settled and,
+//! for use that no grant has room for, uncovered and overrun), so a hold locks its grants' rows and
+//! nothing else; fund and pool are locked only when a grant is opened.
+//!
+//! Entries are the record. Balances are a projection of them that [`verify`] recomputes.
+
+use record::{GpuSeconds, MicroSek};
+use uuid::Uuid;
+
+pub use crate::store::{
+    ledger::{balance_of_grant, bind_pool, open_fund, open_grant, open_pool},
+    verify::{Imbalance, Mismatch, verify},
+};
+
+/// A grant to open: moves GPU-seconds from the pool and µSEK from the fund to the grant.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct OpenGrant {
+    /// Chosen by the caller.
+    pub grant_id: Uuid,
+    /// The pool the time comes from.
+    pub pool_id: Uuid,
+    /// The fund the money comes from; the pool must be that fund's.
+    pub fund_id: Uuid,
+    /// The time granted.
+    pub gpu_seconds: GpuSeconds,
+    /// The money granted.
+    pub usek: MicroSek,
+}
+
+/// Where a grant stands in both units. Granted = available + held + settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct GrantBalance {
+    /// Time granted.
+    pub granted: GpuSeconds,
+    /// Time set aside by open holds.
+    pub held: GpuSeconds,
+    /// Time used and charged.
+    pub settled: GpuSeconds,
+    /// Time that can still be held.
+    pub available: GpuSeconds,
+    /// Time used that the grant had no room for; not part of what was granted.
+    pub overrun: GpuSeconds,
+    /// Money granted.
+    pub granted_usek: MicroSek,
+    /// Money set aside by open holds.
+    pub held_usek: MicroSek,
+    /// Money charged.
+    pub settled_usek: MicroSek,
+    /// Money that can still be held.
+    pub available_usek: MicroSek,
+    /// What the overrun would have cost.
+    pub overrun_usek: MicroSek,
+}
+
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, sqlx::Type)]
+#[sqlx(type_name = "accounting.account_kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum AccountKind {
+    /// Where a fund's money or a pool's time comes from; goes below zero.
+    Supply,
+    /// Money of a fund that no grant has yet.
+    Fund,
+    /// Time of a pool that no grant has yet.
+    Pool,
+    /// What a grant can still hold.
+    Free,
+    /// What open holds have set aside.
+    Held,
+    /// What runs have used.
+    Settled,
+    /// Where use comes from that no grant has room for; goes below zero.
+    Uncovered,
+    /// Use that no grant had room for, until two people clear it.
+    Overrun,
+}
+
+/// The unit an account is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, sqlx::Type)]
+#[sqlx(type_name = "accounting.unit", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Seconds of one allocation unit of a GPU class.
+    GpuSeconds,
+    /// Millionths of a krona.
+    MicroSek,
+}
+
+/// Why the ledger refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The ledger has no such fund.
+    #[error("fund {0} is not in the ledger; open it first")]
+    NoSuchFund(Uuid),
+    /// The ledger has no such pool.
+    #[error("pool {0} is not in the ledger; open it first")]
+    NoSuchPool(Uuid),
+    /// The ledger has no such grant.
+    #[error("grant {0} is not in the ledger; open it first")]
+    NoSuchGrant(Uuid),
+    /// The fund's money does not cover the grant.
+    #[error("fund {fund_id} has {available} left and the grant wants {wanted}; grant less")]
+    FundShort {
+        /// The fund.
+        fund_id: Uuid,
+        /// What the grant wants.
+        wanted: MicroSek,
+        /// What the fund has left.
+        available: MicroSek,
+    },
+    /// The pool's time does not cover the grant.
+    #[error("pool {pool_id} has {available} left and the grant wants {wanted}; grant less")]
+    PoolShort {
+        /// The pool.
+        pool_id: Uuid,
+        /// What the grant wants.
+        wanted: GpuSeconds,
+        /// What the pool has left.
+        available: GpuSeconds,
+    },
+    /// The pool is another fund's.
+    #[error(
+        "pool {pool_id} belongs to fund {pool_fund_id} and cannot serve fund {fund_id}; \
+         choose a pool of the same fund"
+    )]
+    FundsNeverMix {
+        /// The pool.
+        pool_id: Uuid,
+        /// The fund it belongs to.
+        pool_fund_id: Uuid,
+        /// The fund it was asked to serve.
+        fund_id: Uuid,
+    },
+    /// The id was used for a fund with another ceiling.
+    #[error("fund id {0} was used before for a different amount; choose a new id")]
+    FundIdReused(Uuid),
+    /// The id was used for a pool with another size.
+    #[error("pool id {0} was used before for a different amount; choose a new id")]
+    PoolIdReused(Uuid),
+    /// The id was used for another grant.
+    #[error("grant id {0} was used before for a different grant; choose a new id")]
+    GrantIdReused(Uuid),
+    /// The database failed.
+    #[error("reading or writing the ledger")]
+    Database(#[from] sqlx::Error),
+}
+
+impl LedgerError {
+    /// The stable code of the refusal.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchFund(_) => "ledger_fund_unknown",
+            Self::NoSuchPool(_) => "ledger_pool_unknown",
+            Self::NoSuchGrant(_) => "ledger_grant_unknown",
+            Self::FundShort { .. } => "ledger_fund_short",
+            Self::PoolShort { .. } => "ledger_pool_short",
+            Self::FundsNeverMix { .. } => "ledger_funds_never_mix",
+            Self::FundIdReused(_) => "ledger_fund_id_reused",
+            Self::PoolIdReused(_) => "ledger_pool_id_reused",
+            Self::GrantIdReused(_) => "ledger_grant_id_reused",
+            Self::Database(_) => "ledger_database",
+        }
+    }
+}

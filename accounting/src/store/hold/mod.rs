@@ -1,0 +1,7 @@
+//! Holds in the database: placed, settled, released.
+
+pub(crate) mod place;
+pub(crate) mod release;
+mod row;
+mod run;
+pub(crate) mod settle;

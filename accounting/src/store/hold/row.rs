@@ -1,0 +1,215 @@
+//! Reading a hold and writing its end.
+
+use chrono::{DateTime, Utc};
+use record::{MicroSek, Stamp};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    hold::{Hold, HoldPart, HoldState, Payer, Place, ReleaseReason},
+    ledger::AccountKind,
+    rate::Price,
+    store::{
+        Inconsistency,
+        book::{Book, EntryKind, Movement},
+        gpu_seconds, micro_sek,
+    },
+};
+
+/// A hold as it is kept: the request it came from, and where it stands.
+pub(super) struct StoredHold {
+    pub(super) request: Place,
+    pub(super) usek: MicroSek,
+    pub(super) hold: Hold,
+}
+
+#[derive(Clone, Copy, sqlx::Type)]
+#[sqlx(type_name = "accounting.hold_state", rename_all = "snake_case")]
+enum StateRow {
+    Open,
+    Settled,
+    Released,
+}
+
+struct HoldRow {
+    hold_id: Uuid,
+    attempt_id: Uuid,
+    agency_id: Uuid,
+    project_id: Uuid,
+    offered_grant_ids: Vec<Uuid>,
+    gpu_seconds: i64,
+    usek: i64,
+    rate_id: Uuid,
+    expires_at: DateTime<Utc>,
+    state: StateRow,
+    closed_at: Option<DateTime<Utc>>,
+    release_reason: Option<ReleaseReason>,
+    settled_gpu_seconds: Option<i64>,
+    settled_usek: Option<i64>,
+    price_usek_per_gpu_hour: i64,
+    factor_ppm: i64,
+}
+
+struct PartRow {
+    grant_id: Uuid,
+    gpu_seconds: i64,
+    usek: i64,
+}
+
+/// Locks the hold and reads it, so that it closes once. Comes before the lock of its grants.
+pub(super) async fn lock(
+    tx: &mut PgConnection,
+    hold_id: Uuid,
+) -> Result<Option<StoredHold>, sqlx::Error> {
+    sqlx::query!("select hold_id from accounting.hold where hold_id = $1 for update", hold_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+    find(tx, hold_id).await
+}
+
+/// Reads a hold without locking it.
+pub(super) async fn find(
+    tx: &mut PgConnection,
+    hold_id: Uuid,
+) -> Result<Option<StoredHold>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        HoldRow,
+        r#"
+        select h.hold_id, h.attempt_id, h.agency_id, h.project_id, h.offered_grant_ids,
+            h.gpu_seconds, h.usek, h.rate_id, h.expires_at, h.state as "state: StateRow",
+            h.closed_at, h.release_reason as "release_reason: ReleaseReason",
+            h.settled_gpu_seconds, h.settled_usek, r.price_usek_per_gpu_hour, r.factor_ppm
+        from accounting.hold h
+        join accounting.rate r on r.rate_id = h.rate_id
+        where h.hold_id = $1
+        "#,
+        hold_id,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let parts = sqlx::query_as!(
+        PartRow,
+        "select grant_id, gpu_seconds, usek from accounting.hold_part
+         where hold_id = $1 order by part_no",
+        hold_id,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(Some(StoredHold::try_from((row, parts))?))
+}
+
+impl TryFrom<(HoldRow, Vec<PartRow>)> for StoredHold {
+    type Error = Inconsistency;
+
+    fn try_from((row, parts): (HoldRow, Vec<PartRow>)) -> Result<Self, Inconsistency> {
+        let place = |column| Inconsistency { table: "accounting.hold", column, row: row.hold_id };
+        let state = match (row.state, row.closed_at) {
+            (StateRow::Open, None) => HoldState::Open,
+            (StateRow::Settled, Some(at)) => HoldState::Settled {
+                gpu_seconds: gpu_seconds(
+                    row.settled_gpu_seconds.ok_or(place("settled_gpu_seconds"))?,
+                    place("settled_gpu_seconds"),
+                )?,
+                usek: micro_sek(
+                    row.settled_usek.ok_or(place("settled_usek"))?,
+                    place("settled_usek"),
+                )?,
+                at,
+            },
+            (StateRow::Released, Some(at)) => HoldState::Released {
+                reason: row.release_reason.ok_or(place("release_reason"))?,
+                at,
+            },
+            (StateRow::Open, Some(_)) | (StateRow::Settled | StateRow::Released, None) => {
+                return Err(place("closed_at"));
+            }
+        };
+        let part = |part: PartRow| {
+            let place =
+                |column| Inconsistency { table: "accounting.hold_part", column, row: row.hold_id };
+            Ok(HoldPart {
+                grant_id: part.grant_id,
+                gpu_seconds: gpu_seconds(part.gpu_seconds, place("gpu_seconds"))?,
+                usek: micro_sek(part.usek, place("usek"))?,
+            })
+        };
+        let hold = Hold {
+            hold_id: row.hold_id,
+            price: Price::new(row.price_usek_per_gpu_hour, row.factor_ppm)
+                .ok_or(place("rate_id"))?,
+            parts: parts.into_iter().map(part).collect::<Result<_, _>>()?,
+            state,
+        };
+        let request = Place {
+            hold_id: row.hold_id,
+            attempt_id: row.attempt_id,
+            payer: Payer { agency_id: row.agency_id, project_id: row.project_id },
+            gpu_seconds: gpu_seconds(row.gpu_seconds, place("gpu_seconds"))?,
+            rate_id: row.rate_id,
+            expires_at: row.expires_at,
+            grant_ids: row.offered_grant_ids,
+        };
+        let usek = micro_sek(
+            row.usek,
+            Inconsistency { table: "accounting.hold", column: "usek", row: row.hold_id },
+        )?;
+        Ok(Self { request, usek, hold })
+    }
+}
+
+/// Writes the end of a hold. A hold that is open has no end and is left as it is.
+pub(super) async fn close(tx: &mut PgConnection, hold: &Hold) -> Result<(), sqlx::Error> {
+    match hold.state() {
+        HoldState::Open => return Ok(()),
+        HoldState::Settled { gpu_seconds, usek, at } => {
+            sqlx::query!(
+                "update accounting.hold
+                 set state = 'settled', closed_at = $2, settled_gpu_seconds = $3, settled_usek = $4
+                 where hold_id = $1 and state = 'open'",
+                hold.hold_id,
+                at,
+                gpu_seconds.get(),
+                usek.get(),
+            )
+            .execute(tx)
+            .await?;
+        }
+        HoldState::Released { reason, at } => {
+            sqlx::query!(
+                "update accounting.hold
+                 set state = 'released', closed_at = $2, release_reason = $3
+                 where hold_id = $1 and state = 'open'",
+                hold.hold_id,
+                at,
+                reason as ReleaseReason,
+            )
+            .execute(tx)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives parts of a hold back to their grants.
+pub(super) async fn give_back(
+    tx: &mut PgConnection,
+    book: &Book,
+    (hold_id, parts): (Uuid, &[HoldPart]),
+    stamp: &Stamp<'_>,
+) -> Result<(), sqlx::Error> {
+    for part in parts {
+        let movement = Movement {
+            kind: EntryKind::Returned,
+            transfer_id: hold_id,
+            from: (part.grant_id, AccountKind::Held),
+            to: (part.grant_id, AccountKind::Free),
+            gpu_seconds: part.gpu_seconds,
+            usek: part.usek,
+            hold_id: Some(hold_id),
+            run_id: None,
+        };
+        book.post(tx, &movement, stamp).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! Opening funds, pools and grants, and reading where a grant stands.
+
+use record::{GpuSeconds, MicroSek, Stamp};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    ledger::{AccountKind, GrantBalance, LedgerError, OpenGrant, Unit},
+    store::{
+        Inconsistency,
+        book::{Book, EntryKind, Movement, open_accounts},
+        gpu_seconds, micro_sek,
+    },
+};
+
+/// Opens a fund with its ceiling. The same fund again changes nothing.
+pub async fn open_fund(
+    tx: &mut PgConnection,
+    fund_id: Uuid,
+    ceiling: MicroSek,
+    stamp: &Stamp<'_>,
+) -> Result<(), LedgerError> {
+    let accounts = [(AccountKind::Supply, Unit::MicroSek), (AccountKind::Fund, Unit::MicroSek)];
+    if !open_accounts(tx, fund_id, &accounts, stamp.now).await? {
+        return if opened_with(tx, fund_id, Unit::MicroSek).await? == ceiling.get() {
+            Ok(())
+        } else {
+            Err(LedgerError::FundIdReused(fund_id))
+        };
+    }
+    let movement = Movement {
+        kind: EntryKind::Opened,
+        transfer_id: fund_id,
+        from: (fund_id, AccountKind::Supply),
+        to: (fund_id, AccountKind::Fund),
+        gpu_seconds: GpuSeconds::ZERO,
+        usek: ceiling,
+        hold_id: None,
+        run_id: None,
+    };
+    Book::lock(tx, &[fund_id]).await?.post(tx, &movement, stamp).await?;
+    stamp.audit(tx, "ledger.open_fund", ("fund", fund_id), json!({ "usek": ceiling })).await?;
+    Ok(())
+}
+
+/// Opens a pool with its time. The same pool again changes nothing.
+///
+/// Which fund it serves is said by [`bind_pool`], at the latest by its first grant.
+pub async fn open_pool(
+    tx: &mut PgConnection,
+    pool_id: Uuid,
+    size: GpuSeconds,
+    stamp: &Stamp<'_>,
+) -> Result<(), LedgerError> {
+    let accounts = [(AccountKind::Supply, Unit::GpuSeconds), (AccountKind::Pool, Unit::GpuSeconds)];
+    if !open_accounts(tx, pool_id, &accounts, stamp.now).await? {
+        return if opened_with(tx, pool_id, Unit::GpuSeconds).await? == size.get() {
+            Ok(())
+        } else {
+            Err(LedgerError::PoolIdReused(pool_id))
+        };
+    }
+    let movement = Movement {
+        kind: EntryKind::Opened,
+        transfer_id: pool_id,
+        from: (pool_id, AccountKind::Supply),
+        to: (pool_id, AccountKind::Pool),
+        gpu_seconds: size,
+        usek: MicroSek::ZERO,
+        hold_id: None,
+        run_id: None,
+    };
+    Book::lock(tx, &[pool_id]).await?.post(tx, &movement, stamp).await?;
+    stamp.audit(tx, "ledger.open_pool", ("pool", pool_id), json!({ "gpu_seconds": size })).await?;
+    Ok(())
+}
+
+/// Says which fund a pool serves, once and for all. The same again changes nothing.
+pub async fn bind_pool(
+    tx: &mut PgConnection,
+    pool_id: Uuid,
+    fund_id: Uuid,
+    stamp: &Stamp<'_>,
+) -> Result<(), LedgerError> {
+    let bound = sqlx::query!(
+        "insert into accounting.pool_fund (pool_id, fund_id, bound_at) values ($1, $2, $3)
+         on conflict (pool_id) do nothing",
+        pool_id,
+        fund_id,
+        stamp.now,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if bound.rows_affected() == 1 {
+        let details = json!({ "fund_id": fund_id });
+        stamp.audit(tx, "ledger.bind_pool", ("pool", pool_id), details).await?;
+        return Ok(());
+    }
+    let pool_fund_id =
+        sqlx::query_scalar!("select fund_id from accounting.pool_fund where pool_id = $1", pool_id)
+            .fetch_one(&mut *tx)
+            .await?;
+    if pool_fund_id == fund_id {
+        Ok(())
+    } else {
+        Err(LedgerError::FundsNeverMix { pool_id, pool_fund_id, fund_id })
+    }
+}
+
+/// Opens a grant: time from the pool and money from the fund. The same again changes nothing.
+///
+/// The only function that locks a fund or a pool.
+pub async fn open_grant(
+    tx: &mut PgConnection,
+    request: &OpenGrant,
+    stamp: &Stamp<'_>,
+) -> Result<(), LedgerError> {
+    let OpenGrant { grant_id, pool_id, fund_id, gpu_seconds, usek } = *request;
+    let book = Book::lock(tx, &[fund_id, pool_id]).await?;
+    if !book.has(fund_id, AccountKind::Fund, Unit::MicroSek) {
+        return Err(LedgerError::NoSuchFund(fund_id));
+    }
+    if !book.has(pool_id, AccountKind::Pool, Unit::GpuSeconds) {
+        return Err(LedgerError::NoSuchPool(pool_id));
+    }
+    if let Some(earlier) = opening(tx, grant_id).await? {
+        return if earlier == *request {
+            Ok(())
+        } else {
+            Err(LedgerError::GrantIdReused(grant_id))
+        };
+    }
+    bind_pool(tx, pool_id, fund_id, stamp).await?;
+    let available = book.gpu_seconds(pool_id, AccountKind::Pool)?;
+    if available < gpu_seconds {
+        return Err(LedgerError::PoolShort { pool_id, wanted: gpu_seconds, available });
+    }
+    let available = book.usek(fund_id, AccountKind::Fund)?;
+    if available < usek {
+        return Err(LedgerError::FundShort { fund_id, wanted: usek, available });
+    }
+    write_grant(tx, request, stamp).await?;
+    let details =
+        json!({ "pool_id": pool_id, "fund_id": fund_id, "gpu_seconds": gpu_seconds, "usek": usek });
+    stamp.audit(tx, "ledger.open_grant", ("grant", grant_id), details).await?;
+    Ok(())
+}
+
+async fn write_grant(
+    tx: &mut PgConnection,
+    request: &OpenGrant,
+    stamp: &Stamp<'_>,
+) -> Result<(), sqlx::Error> {
+    let OpenGrant { grant_id, pool_id, fund_id, gpu_seconds, usek } = *request;
+    sqlx::query!(
+        "insert into accounting.grant_opening
+             (grant_id, pool_id, fund_id, gpu_seconds, usek, opened_at)
+         values ($1, $2, $3, $4, $5, $6)",
+        grant_id,
+        pool_id,
+        fund_id,
+        gpu_seconds.get(),
+        usek.get(),
+        stamp.now,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let kinds = [
+        AccountKind::Free,
+        AccountKind::Held,
+        AccountKind::Settled,
+        AccountKind::Uncovered,
+        AccountKind::Overrun,
+    ];
+    let accounts = kinds.map(|kind| [(kind, Unit::GpuSeconds), (kind, Unit::MicroSek)]);
+    open_accounts(tx, grant_id, accounts.as_flattened(), stamp.now).await?;
+    let book = Book::lock(tx, &[fund_id, pool_id, grant_id]).await?;
+    let to_grant = Movement {
+        kind: EntryKind::Granted,
+        transfer_id: grant_id,
+        from: (pool_id, AccountKind::Pool),
+        to: (grant_id, AccountKind::Free),
+        gpu_seconds,
+        usek: MicroSek::ZERO,
+        hold_id: None,
+        run_id: None,
+    };
+    book.post(tx, &to_grant, stamp).await?;
+    let from = (fund_id, AccountKind::Fund);
+    let to_grant = Movement { from, gpu_seconds: GpuSeconds::ZERO, usek, ..to_grant };
+    book.post(tx, &to_grant, stamp).await
+}
+
+/// Where a grant stands, as of this transaction's view. Locks nothing.
+pub async fn balance_of_grant(
+    tx: &mut PgConnection,
+    grant_id: Uuid,
+) -> Result<GrantBalance, LedgerError> {
+    let opening = opening(tx, grant_id).await?.ok_or(LedgerError::NoSuchGrant(grant_id))?;
+    let rows = sqlx::query!(
+        r#"
+        select a.kind as "kind: AccountKind", a.unit as "unit: Unit", b.amount, b.account_id
+        from accounting.account a
+        join accounting.balance b on b.account_id = a.account_id
+        where a.owner_id = $1
+        "#,
+        grant_id,
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut balance = GrantBalance {
+        granted: opening.gpu_seconds,
+        held: GpuSeconds::ZERO,
+        settled: GpuSeconds::ZERO,
+        available: GpuSeconds::ZERO,
+        overrun: GpuSeconds::ZERO,
+        granted_usek: opening.usek,
+        held_usek: MicroSek::ZERO,
+        settled_usek: MicroSek::ZERO,
+        available_usek: MicroSek::ZERO,
+        overrun_usek: MicroSek::ZERO,
+    };
+    for row in rows {
+        let place =
+            Inconsistency { table: "accounting.balance", column: "amount", row: row.account_id };
+        let (time, money) = match row.kind {
+            AccountKind::Free => (&mut balance.available, &mut balance.available_usek),
+            AccountKind::Held => (&mut balance.held, &mut balance.held_usek),
+            AccountKind::Settled => (&mut balance.settled, &mut balance.settled_usek),
+            AccountKind::Overrun => (&mut balance.overrun, &mut balance.overrun_usek),
+            AccountKind::Uncovered => continue, // The other side of the overrun.
+            AccountKind::Supply | AccountKind::Fund | AccountKind::Pool => {
+                return Err(sqlx::Error::from(place).into());
+            }
+        };
+        match row.unit {
+            Unit::GpuSeconds => {
+                *time = gpu_seconds(row.amount, place).map_err(sqlx::Error::from)?
+            }
+            Unit::MicroSek => *money = micro_sek(row.amount, place).map_err(sqlx::Error::from)?,
+        }
+    }
+    Ok(balance)
+}
+
+/// What a grant was opened with.
+async fn opening(tx: &mut PgConnection, grant_id: Uuid) -> Result<Option<OpenGrant>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select pool_id, fund_id, gpu_seconds, usek from accounting.grant_opening
+         where grant_id = $1",
+        grant_id,
+    )
+    .fetch_optional(tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let place = |column| Inconsistency { table: "accounting.grant_opening", column, row: grant_id };
+    Ok(Some(OpenGrant {
+        grant_id,
+        pool_id: row.pool_id,
+        fund_id: row.fund_id,
+        gpu_seconds: gpu_seconds(row.gpu_seconds, place("gpu_seconds"))?,
+        usek: micro_sek(row.usek, place("usek"))?,
+    }))
+}
+
+/// What came in from outside when a fund or a pool was opened.
+async fn opened_with(
+    tx: &mut PgConnection,
+    owner_id: Uuid,
+    unit: Unit,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        select coalesce(sum(amount), 0)::bigint as "amount!" from accounting.entry
+        where transfer_id = $1 and kind = 'opened' and unit = $2
+        "#,
+        owner_id,
+        unit as Unit,
+    )
+    .fetch_one(tx)
+    .await
+}
