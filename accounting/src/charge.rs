@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use record::{GpuSeconds, MicroSek, Month};
 use uuid::Uuid;
 
+use crate::Inconsistency;
 pub use crate::store::charge::charges;
 
 /// Which charges to list; `None` means all.
@@ -70,6 +71,27 @@ pub struct ChargeRow {
     pub usek: MicroSek,
     /// When it was charged.
     pub charged_at: DateTime<Utc>,
+}
+
+/// Why charges could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChargeError {
+    /// A row says what cannot be.
+    #[error("a charge contradicts itself")]
+    Inconsistent(#[from] Inconsistency),
+    /// The database failed.
+    #[error("reading charges")]
+    Database(#[from] sqlx::Error),
+}
+
+impl ChargeError {
+    /// The stable code of the fault.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Inconsistent(_) => "charge_inconsistent",
+            Self::Database(_) => "charge_database",
+        }
+    }
 }
 
 /// Writes a month the way people and invoices do.

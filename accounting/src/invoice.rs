@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     apportion,
-    charge::{self, ChargeFilter, ChargeRow, as_text},
+    charge::{self, ChargeError, ChargeFilter, ChargeRow, as_text},
     rate::Price,
 };
 
@@ -79,9 +79,9 @@ pub enum InvoiceError {
         /// The month.
         month: Month,
     },
-    /// The database failed.
+    /// The charges could not be read.
     #[error("reading the month's charges")]
-    Database(#[from] sqlx::Error),
+    Charges(#[from] ChargeError),
 }
 
 impl InvoiceError {
@@ -89,7 +89,7 @@ impl InvoiceError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OutOfRange { .. } => "invoice_out_of_range",
-            Self::Database(_) => "invoice_database",
+            Self::Charges(error) => error.code(),
         }
     }
 }

@@ -11,6 +11,7 @@
 use record::{GpuSeconds, MicroSek};
 use uuid::Uuid;
 
+use crate::Inconsistency;
 pub use crate::store::{
     ledger::{balance_of_grant, bind_pool, open_fund, open_grant, open_pool},
     verify::{Imbalance, Mismatch, verify},
@@ -144,6 +145,9 @@ pub enum LedgerError {
     /// The id was used for another grant.
     #[error("grant id {0} was used before for a different grant; choose a new id")]
     GrantIdReused(Uuid),
+    /// A row says what cannot be.
+    #[error("the ledger contradicts itself")]
+    Inconsistent(#[from] Inconsistency),
     /// The database failed.
     #[error("reading or writing the ledger")]
     Database(#[from] sqlx::Error),
@@ -162,6 +166,7 @@ impl LedgerError {
             Self::FundIdReused(_) => "ledger_fund_id_reused",
             Self::PoolIdReused(_) => "ledger_pool_id_reused",
             Self::GrantIdReused(_) => "ledger_grant_id_reused",
+            Self::Inconsistent(_) => "ledger_inconsistent",
             Self::Database(_) => "ledger_database",
         }
     }

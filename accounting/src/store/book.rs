@@ -87,19 +87,23 @@ impl Book {
         &self,
         owner_id: Uuid,
         kind: AccountKind,
-    ) -> Result<GpuSeconds, sqlx::Error> {
+    ) -> Result<GpuSeconds, Inconsistency> {
         let (account_id, amount) = self.account(owner_id, kind, Unit::GpuSeconds)?;
-        Ok(super::gpu_seconds(amount, balance(account_id))?)
+        super::gpu_seconds(amount, balance(account_id))
     }
 
     /// The money on an account that never goes below zero.
-    pub(crate) fn usek(&self, owner_id: Uuid, kind: AccountKind) -> Result<MicroSek, sqlx::Error> {
+    pub(crate) fn usek(
+        &self,
+        owner_id: Uuid,
+        kind: AccountKind,
+    ) -> Result<MicroSek, Inconsistency> {
         let (account_id, amount) = self.account(owner_id, kind, Unit::MicroSek)?;
-        Ok(super::micro_sek(amount, balance(account_id))?)
+        super::micro_sek(amount, balance(account_id))
     }
 
     /// What each of these grants has free, in the order given.
-    pub(crate) fn free(&self, grant_ids: &[Uuid]) -> Result<Vec<HoldPart>, sqlx::Error> {
+    pub(crate) fn free(&self, grant_ids: &[Uuid]) -> Result<Vec<HoldPart>, Inconsistency> {
         let free = |&grant_id: &Uuid| {
             Ok(HoldPart {
                 grant_id,

@@ -4,7 +4,7 @@ use record::Month;
 use sqlx::PgConnection;
 
 use crate::{
-    charge::{ChargeFilter, ChargeRow},
+    charge::{ChargeError, ChargeFilter, ChargeRow},
     store::{Inconsistency, gpu_seconds, micro_sek},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub async fn charges(
     tx: &mut PgConnection,
     filter: ChargeFilter,
-) -> Result<Vec<ChargeRow>, sqlx::Error> {
+) -> Result<Vec<ChargeRow>, ChargeError> {
     let rows = sqlx::query!(
         "select c.charge_id, c.run_id, c.hold_id, c.grant_id, c.agency_id, c.project_id, c.month,
              c.gpu_seconds, c.usek, c.charged_at, r.cluster, r.slurm_job_id, r.db_index,

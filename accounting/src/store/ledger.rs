@@ -231,21 +231,19 @@ pub async fn balance_of_grant(
             AccountKind::Overrun => (&mut balance.overrun, &mut balance.overrun_usek),
             AccountKind::Uncovered => continue, // The other side of the overrun.
             AccountKind::Supply | AccountKind::Fund | AccountKind::Pool => {
-                return Err(sqlx::Error::from(place).into());
+                return Err(place.into());
             }
         };
         match row.unit {
-            Unit::GpuSeconds => {
-                *time = gpu_seconds(row.amount, place).map_err(sqlx::Error::from)?
-            }
-            Unit::MicroSek => *money = micro_sek(row.amount, place).map_err(sqlx::Error::from)?,
+            Unit::GpuSeconds => *time = gpu_seconds(row.amount, place)?,
+            Unit::MicroSek => *money = micro_sek(row.amount, place)?,
         }
     }
     Ok(balance)
 }
 
 /// What a grant was opened with.
-async fn opening(tx: &mut PgConnection, grant_id: Uuid) -> Result<Option<OpenGrant>, sqlx::Error> {
+async fn opening(tx: &mut PgConnection, grant_id: Uuid) -> Result<Option<OpenGrant>, LedgerError> {
     let row = sqlx::query!(
         "select pool_id, fund_id, gpu_seconds, usek from accounting.grant_opening
          where grant_id = $1",

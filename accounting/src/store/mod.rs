@@ -9,6 +9,9 @@ pub(crate) mod ledger;
 pub(crate) mod rate_card;
 pub(crate) mod verify;
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use record::{GpuSeconds, MicroSek};
 use uuid::Uuid;

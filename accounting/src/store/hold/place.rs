@@ -158,7 +158,7 @@ pub async fn place(
     check(request, &book, stamp)?;
     let rate = rate_card::rate_by_id(tx, request.rate_id).await?;
     let price = rate.price().map_err(sqlx::Error::from)?;
-    let free = book.free(&request.grant_ids)?;
+    let free = book.free(&request.grant_ids).map_err(sqlx::Error::from)?;
     let hold = Hold::open(request.hold_id, price, request.gpu_seconds, &free)
         .map_err(|refusal| refused(refusal, request))?;
     one_fund_only(tx, hold.parts()).await?;

@@ -161,7 +161,7 @@ pub async fn settle(
 
     let grant_ids: Vec<Uuid> = stored.hold.parts().iter().map(|part| part.grant_id).collect();
     let book = Book::lock(tx, &grant_ids).await?;
-    let free = book.free(&grant_ids)?;
+    let free = book.free(&grant_ids).map_err(sqlx::Error::from)?;
     let used: Vec<GpuSeconds> = charged_runs.iter().map(|run| run.gpu_seconds).collect();
     let settlement = if is_open {
         let (closed, settlement) = stored.hold.settle(&used, &free, stamp.now)?;
