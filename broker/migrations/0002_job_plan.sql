@@ -46,3 +46,5 @@ create index attempt_of_plan on broker.attempt (job_plan_id);
 create index attempt_open on broker.attempt (state) where state not in ('settled', 'cancelled', 'refused');
 grant select, insert, update on broker.attempt to mimer_app;
 grant usage, update on sequence broker.slurm_job_id to mimer_app;
+-- Set when a person or a permit wants the attempt stopped; it is then never released.
+alter table broker.attempt add column cancel_reason text;

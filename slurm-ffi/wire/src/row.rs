@@ -35,6 +35,25 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// The state as `sacct` spells it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::Suspended => "SUSPENDED",
+            Self::Completed => "COMPLETED",
+            Self::Cancelled => "CANCELLED",
+            Self::Failed => "FAILED",
+            Self::Timeout => "TIMEOUT",
+            Self::NodeFail => "NODE_FAIL",
+            Self::Preempted => "PREEMPTED",
+            Self::BootFail => "BOOT_FAIL",
+            Self::Deadline => "DEADLINE",
+            Self::OutOfMemory => "OUT_OF_MEMORY",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
     /// True once the incarnation is over.
     pub const fn is_over(self) -> bool {
         !matches!(self, Self::Pending | Self::Running | Self::Suspended | Self::Unknown)

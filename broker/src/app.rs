@@ -1,0 +1,28 @@
+//! What every handler and worker of mimerd shares.
+
+use std::sync::Arc;
+
+use record::Clock;
+use sqlx::PgPool;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::gateway::Gateway;
+use crate::metrics::Metrics;
+
+/// Cheap to clone; everything inside is shared.
+#[derive(Clone)]
+pub struct App {
+    /// The frozen settings.
+    pub config: Arc<Config>,
+    /// PostgreSQL, as the application's role.
+    pub db: PgPool,
+    /// Where "now" comes from.
+    pub clock: Clock,
+    /// The way to Slurm.
+    pub gateway: Gateway,
+    /// mimerd's metrics.
+    pub metrics: Arc<Metrics>,
+    /// Rung after a commit that wants effects, so that workers need not wait for their next look.
+    pub outbox_wake: Arc<Notify>,
+}

@@ -1,0 +1,289 @@
+//! The one TOML file that tells `mimerd` everything. Parse, validate, freeze.
+//!
+//! Secrets are named by file path only. Nothing reads the environment afterwards.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// All settings of `mimerd`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where mimerd keeps its own files: certificates and the embedded database.
+    pub state_dir: PathBuf,
+    /// What in this installation is simulated; shown on every page. Empty in production.
+    #[serde(default)]
+    pub simulated: Vec<String>,
+    /// HTTP over TLS.
+    pub listen: Listen,
+    /// PostgreSQL; without this section mimerd runs a private one.
+    #[serde(default)]
+    pub database: Option<Database>,
+    /// The Slurm cluster.
+    pub cluster: Cluster,
+    /// Which POSIX account a person runs as.
+    pub accounts: Accounts,
+    /// Transfers.
+    pub staging: Staging,
+    /// How often the duties run and how long they wait.
+    #[serde(default)]
+    pub duties: Duties,
+}
+
+/// Where mimerd listens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address of the API and the pages (TLS).
+    pub address: SocketAddr,
+    /// Names and addresses in the development certificate made at first start.
+    #[serde(default = "Listen::default_names")]
+    pub names: Vec<String>,
+    /// Certificate chain and key (PEM); without them a development certificate is made.
+    #[serde(default)]
+    pub certificate: Option<Certificate>,
+    /// Loopback address of `/metrics` in plain HTTP.
+    #[serde(default)]
+    pub metrics_address: Option<SocketAddr>,
+}
+
+impl Listen {
+    fn default_names() -> Vec<String> {
+        vec!["localhost".to_owned(), "127.0.0.1".to_owned()]
+    }
+}
+
+/// A certificate from the site.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// PEM file with the chain.
+    pub chain_file: PathBuf,
+    /// PEM file with the key.
+    pub key_file: PathBuf,
+}
+
+/// A PostgreSQL of the site, with its three roles.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// File with the connection URL of the owner, who runs migrations.
+    pub owner_url_file: PathBuf,
+    /// File with the connection URL of the application.
+    pub app_url_file: PathBuf,
+    /// File with the connection URL of the sealer.
+    pub sealer_url_file: PathBuf,
+}
+
+/// The Slurm cluster and its gateway.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Slurm's name of the cluster.
+    pub name: String,
+    /// Unix socket of `mimer-slurm-gateway`.
+    pub gateway_socket: PathBuf,
+    /// Seconds before a call to the gateway is given up; the outcome is then unknown, not "no".
+    #[serde(default = "Cluster::default_deadline_s")]
+    pub deadline_s: u64,
+    /// First and last job id of the broker's own range.
+    pub job_ids: [u32; 2],
+    /// CPUs that go with one GPU.
+    #[serde(default = "Cluster::default_cpus")]
+    pub cpus_per_gpu: u32,
+    /// Partition of open projects.
+    pub open_partition: String,
+    /// Partition of confidential projects.
+    pub confidential_partition: String,
+}
+
+impl Cluster {
+    fn default_deadline_s() -> u64 {
+        15
+    }
+    fn default_cpus() -> u32 {
+        1
+    }
+}
+
+/// The account adapter.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// TOML file that lists one POSIX account per person and project; read at every use.
+    pub file: PathBuf,
+}
+
+/// Transfers over staging links.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staging {
+    /// The `mimer-mover` program.
+    pub mover: PathBuf,
+    /// Private key that opens the environments' SFTP.
+    pub sftp_key_file: PathBuf,
+    /// Host keys we trust.
+    pub known_hosts_file: PathBuf,
+    /// Seconds one transfer may take.
+    #[serde(default = "Staging::default_deadline_s")]
+    pub deadline_s: u64,
+}
+
+impl Staging {
+    fn default_deadline_s() -> u64 {
+        24 * 3600
+    }
+}
+
+/// Intervals and bounds of the background duties.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Duties {
+    /// Milliseconds between two looks at the outbox when it is empty.
+    pub outbox_idle_ms: u64,
+    /// Effects carried out at once.
+    pub outbox_workers: u32,
+    /// Tries before an effect becomes a dead letter.
+    pub outbox_tries: i32,
+    /// Milliseconds between two looks at Slurm.
+    pub watch_ms: u64,
+    /// Milliseconds between two passes of the sealer.
+    pub seal_ms: u64,
+    /// Seconds a submitted job may be unknown to Slurm before it is submitted again, with its id.
+    pub resubmit_after_s: i64,
+    /// Connections to PostgreSQL.
+    pub database_connections: u32,
+}
+
+impl Default for Duties {
+    fn default() -> Self {
+        Self {
+            outbox_idle_ms: 200,
+            outbox_workers: 8,
+            outbox_tries: 200,
+            watch_ms: 1000,
+            seal_ms: 1000,
+            resubmit_after_s: 30,
+            database_connections: 24,
+        }
+    }
+}
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: check that it exists and that this user may read it")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("{path} is not a valid configuration:\n{reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// A value that cannot work.
+    #[error("{path}: {setting} {reason}")]
+    BadValue {
+        /// The file.
+        path: PathBuf,
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong and what would be right.
+        reason: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks the file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        config.check().map_err(|(setting, reason)| ConfigError::BadValue {
+            path: path.to_owned(),
+            setting,
+            reason,
+        })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        let [first, last] = self.cluster.job_ids;
+        if first == 0 || first > last {
+            return Err(("cluster.job_ids", "must be [first, last] with 0 < first <= last"));
+        }
+        if last >= 1 << 26 {
+            return Err(("cluster.job_ids", "must stay below 67108864, where Slurm's own limit is"));
+        }
+        if !self.state_dir.is_absolute() {
+            return Err(("state_dir", "must be an absolute path"));
+        }
+        if self.listen.metrics_address.is_some_and(|address| !address.ip().is_loopback()) {
+            return Err(("listen.metrics_address", "must be a loopback address: it has no TLS"));
+        }
+        if self.duties.outbox_workers == 0 {
+            return Err(("duties.outbox_workers", "must be at least 1"));
+        }
+        if self.duties.database_connections < self.duties.outbox_workers + 4 {
+            return Err(("duties.database_connections", "must be at least outbox_workers + 4"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        state_dir = "/var/lib/mimer"
+        listen.address = "127.0.0.1:0"
+        accounts.file = "/etc/mimer/accounts.toml"
+        [cluster]
+        name = "mimer"
+        gateway_socket = "/run/mimer/gateway.sock"
+        job_ids = [100000, 9999999]
+        open_partition = "gpu"
+        confidential_partition = "confidential"
+        [staging]
+        mover = "/usr/bin/mimer-mover"
+        sftp_key_file = "/etc/mimer/sftp"
+        known_hosts_file = "/etc/mimer/known_hosts"
+    "#;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Config::read(file.path())
+    }
+
+    #[test]
+    fn the_smallest_file_is_enough() {
+        assert_eq!(read(GOOD).unwrap().duties.outbox_tries, 200);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let refused = read(&format!("colour = 'red'\n{GOOD}")).unwrap_err().to_string();
+        assert!(refused.contains("colour"), "{refused}");
+    }
+
+    #[test]
+    fn an_id_range_that_slurm_could_not_hold_is_refused() {
+        let refused = read(&GOOD.replace("9999999", "99999999")).unwrap_err();
+        assert!(matches!(refused, ConfigError::BadValue { setting: "cluster.job_ids", .. }));
+    }
+}

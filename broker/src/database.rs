@@ -1,0 +1,136 @@
+//! The three connections to PostgreSQL (owner, application, sealer) and the migrations.
+//!
+//! The application's pool owns nothing and cannot change what is sealed; the owner connects only
+//! while migrating.
+
+mod embedded;
+
+use anyhow::Context;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
+
+use crate::config::{Config, Database};
+pub use embedded::EmbeddedPostgres;
+
+/// The broker's way into its database.
+pub struct Databases {
+    /// For everything people and workers do.
+    pub app: PgPool,
+    /// For the sealer alone.
+    pub sealer: PgPool,
+    owner: PgConnectOptions,
+    embedded: Option<EmbeddedPostgres>,
+}
+
+/// The connection options of the three roles.
+struct Roles {
+    owner: PgConnectOptions,
+    app: PgConnectOptions,
+    sealer: PgConnectOptions,
+}
+
+impl Databases {
+    /// Opens the configured database, or starts the private one, and migrates it.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let (roles, embedded) = match &config.database {
+            Some(database) => (Roles::configured(database)?, None),
+            None => {
+                let embedded = EmbeddedPostgres::start(&config.state_dir.join("postgres")).await?;
+                let roles = Roles {
+                    owner: embedded.options("mimer_owner"),
+                    app: embedded.options("mimer_app"),
+                    sealer: embedded.options("mimer_sealer"),
+                };
+                (roles, Some(embedded))
+            }
+        };
+        migrate(&roles.owner).await?;
+        let app = PgPoolOptions::new()
+            .max_connections(config.duties.database_connections)
+            .connect_with(roles.app)
+            .await
+            .context("connecting to PostgreSQL as the application")?;
+        let sealer = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_with(roles.sealer)
+            .await
+            .context("connecting to PostgreSQL as the sealer")?;
+        Ok(Self { app, sealer, owner: roles.owner, embedded })
+    }
+
+    /// Keeps the durable sequence of Slurm job ids inside the configured range.
+    pub async fn fit_job_ids(&self, config: &Config) -> anyhow::Result<()> {
+        move_job_ids(&self.owner, config.cluster.job_ids).await
+    }
+
+    /// Closes the pools and ends the private server, if this process started it.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.app.close().await;
+        self.sealer.close().await;
+        match self.embedded {
+            Some(embedded) => embedded.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Roles {
+    fn configured(database: &Database) -> anyhow::Result<Self> {
+        let read = |file: &std::path::Path| -> anyhow::Result<PgConnectOptions> {
+            let url = std::fs::read_to_string(file)
+                .with_context(|| format!("reading the database URL in {}", file.display()))?;
+            url.trim()
+                .parse()
+                .with_context(|| format!("the URL in {} is not a PostgreSQL URL", file.display()))
+        };
+        Ok(Self {
+            owner: read(&database.owner_url_file)?,
+            app: read(&database.app_url_file)?,
+            sealer: read(&database.sealer_url_file)?,
+        })
+    }
+}
+
+/// Brings every schema up to this release, each crate's in its turn.
+async fn migrate(owner: &PgConnectOptions) -> anyhow::Result<()> {
+    let mut connection =
+        owner.connect().await.context("connecting to PostgreSQL as the owner, to migrate")?;
+    for (schema, migrator) in [
+        ("record", &record::MIGRATOR),
+        ("accounting", &accounting::MIGRATOR),
+        ("quotas", &quotas::MIGRATOR),
+        ("staging", &staging::MIGRATOR),
+        ("broker", &crate::MIGRATOR),
+    ] {
+        migrator
+            .run(&mut connection)
+            .await
+            .with_context(|| format!("migrating schema {schema}"))?;
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+/// Moves the sequence's end, and its next value up to the range's start if it is below.
+async fn move_job_ids(owner: &PgConnectOptions, [first, last]: [u32; 2]) -> anyhow::Result<()> {
+    let mut connection = owner.connect().await?;
+    let next: i64 = sqlx::query_scalar(
+        "select case when is_called then last_value + 1 else last_value end
+         from broker.slurm_job_id",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let next = next.max(i64::from(first));
+    anyhow::ensure!(
+        next <= i64::from(last),
+        "the range of Slurm job ids is used up: raise cluster.job_ids and FirstJobId together"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "alter sequence broker.slurm_job_id minvalue 1 maxvalue {last} restart with {next}"
+    )))
+    .execute(&mut connection)
+    .await
+    .context("moving the job id sequence into its range")?;
+    connection.close().await?;
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! The embedded default: a private PostgreSQL, made of the distribution's own server binaries.
+//!
+//! It listens on a socket only, under the state directory. PostgreSQL refuses to run as root, so a
+//! mimerd started by root runs it as the system user `postgres`. Who may connect is decided by the
+//! kernel (peer credentials): only the user mimerd runs as, and the server's own.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tokio::process::{Child, Command};
+
+/// A running private PostgreSQL.
+pub struct EmbeddedPostgres {
+    dir: PathBuf,
+    server: Option<Child>,
+}
+
+/// How long the server may take to answer its first connection.
+const START_BOUND: Duration = Duration::from_secs(60);
+/// How long a fast shutdown may take before the process is killed.
+const STOP_BOUND: Duration = Duration::from_secs(30);
+
+impl EmbeddedPostgres {
+    /// Starts the server in `dir`, making the data directory first if it is new.
+    ///
+    /// If a server of an earlier mimerd still runs there, it is used as it is.
+    pub async fn start(dir: &Path) -> anyhow::Result<Self> {
+        let binaries = server_binaries()?;
+        let system_user = server_user();
+        let data = dir.join("data");
+        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        if let Some(user) = &system_user {
+            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
+            std::os::unix::fs::chown(dir, Some(user.uid), Some(user.gid))
+                .with_context(|| format!("giving {} to the user postgres", dir.display()))?;
+        }
+        let mut postgres = Self { dir: dir.to_owned(), server: None };
+        if !data.join("PG_VERSION").exists() {
+            initialise(&binaries, system_user.as_ref(), &data).await?;
+        }
+        write_access_rules(&data, system_user.as_ref())?;
+        if postgres.answers().await {
+            return Ok(postgres);
+        }
+        let log = std::fs::File::create(dir.join("server.log"))?;
+        let mut command = as_user(system_user.as_ref(), &binaries.join("postgres"));
+        command
+            .arg("-D")
+            .arg(&data)
+            .args(["-c", "listen_addresses=", "-c", "max_connections=120", "-k"])
+            .arg(dir)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        postgres.server = Some(command.spawn().context("starting PostgreSQL")?);
+        postgres.wait_until_it_answers().await?;
+        postgres.make_roles().await?;
+        Ok(postgres)
+    }
+
+    /// Connection options for one of the three roles.
+    pub fn options(&self, role: &str) -> PgConnectOptions {
+        self.options_in("mimer", role)
+    }
+
+    /// Ends the server: open transactions are rolled back, committed ones are safe.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        if let Some(pid) = server.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let pid = rustix::process::Pid::from_raw(pid).context("a child has a pid")?;
+            rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+        }
+        match tokio::time::timeout(STOP_BOUND, server.wait()).await {
+            Ok(status) => {
+                status?;
+            }
+            Err(_) => server.kill().await.context("ending PostgreSQL")?,
+        }
+        Ok(())
+    }
+
+    fn options_in(&self, database: &str, role: &str) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.dir)
+            .port(5432)
+            .username(role)
+            .database(database)
+            .application_name("mimerd")
+    }
+
+    async fn answers(&self) -> bool {
+        match self.options_in("postgres", "postgres").connect().await {
+            Ok(connection) => connection.close().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
+        let log = self.dir.join("server.log");
+        let waited = tokio::time::timeout(START_BOUND, async {
+            while !self.answers().await {
+                if let Some(server) = &mut self.server
+                    && let Some(status) = server.try_wait()?
+                {
+                    bail!("PostgreSQL ended at start ({status}); see {}", log.display());
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok(())
+        });
+        waited.await.with_context(|| format!("PostgreSQL did not start; see {}", log.display()))?
+    }
+
+    /// Makes the database and its three roles, once.
+    async fn make_roles(&self) -> anyhow::Result<()> {
+        let mut admin = self.options_in("postgres", "postgres").connect().await?;
+        for role in ["mimer_owner", "mimer_app", "mimer_sealer"] {
+            let there: bool =
+                sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+                    .bind(role)
+                    .fetch_one(&mut admin)
+                    .await?;
+            if !there {
+                sqlx::query(sqlx::AssertSqlSafe(format!("create role {role} login")))
+                    .execute(&mut admin)
+                    .await?;
+            }
+        }
+        let there: bool =
+            sqlx::query_scalar("select exists (select from pg_database where datname = 'mimer')")
+                .fetch_one(&mut admin)
+                .await?;
+        if !there {
+            sqlx::query("create database mimer owner mimer_owner").execute(&mut admin).await?;
+        }
+        admin.close().await?;
+        Ok(())
+    }
+}
+
+/// The unprivileged user that runs the server when mimerd runs as root.
+struct SystemUser {
+    uid: u32,
+    gid: u32,
+}
+
+fn server_user() -> Option<SystemUser> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd.lines().find(|line| line.starts_with("postgres:"))?;
+    let mut fields = line.split(':').skip(2);
+    Some(SystemUser { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+}
+
+fn as_user(user: Option<&SystemUser>, program: &Path) -> Command {
+    let mut command = match user {
+        // setpriv also asks the kernel to stop the server when mimerd dies without a word.
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command.args([
+                "--reuid",
+                &user.uid.to_string(),
+                "--regid",
+                &user.gid.to_string(),
+                "--clear-groups",
+                "--pdeathsig",
+                "INT",
+                "--",
+            ]);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8").current_dir("/");
+    command
+}
+
+async fn initialise(
+    binaries: &Path,
+    user: Option<&SystemUser>,
+    data: &Path,
+) -> anyhow::Result<()> {
+    let output = as_user(user, &binaries.join("initdb"))
+        .arg("-D")
+        .arg(data)
+        .args(["-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--auth=peer"])
+        .args(["--data-checksums"])
+        .output()
+        .await
+        .context("running initdb")?;
+    if !output.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// Peer credentials only: our own user may be any of our roles, and nobody else may connect.
+fn write_access_rules(data: &Path, user: Option<&SystemUser>) -> anyhow::Result<()> {
+    let uid = rustix::process::geteuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;
+    let name = passwd
+        .lines()
+        .find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+        })
+        .context("the user mimerd runs as has no name in /etc/passwd")?;
+    let mut ident = String::new();
+    for role in ["postgres", "mimer_owner", "mimer_app", "mimer_sealer"] {
+        ident.push_str(&format!("mimer {name} {role}\n"));
+    }
+    for (file, text) in
+        [("pg_ident.conf", ident.as_str()), ("pg_hba.conf", "local all all peer map=mimer\n")]
+    {
+        let path = data.join(file);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        if let Some(user) = user {
+            std::os::unix::fs::chown(&path, Some(user.uid), Some(user.gid))?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest server the distribution has; its directory is not on PATH.
+fn server_binaries() -> anyhow::Result<PathBuf> {
+    let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let version = path.file_name()?.to_str()?.parse().ok()?;
+            path.join("bin/postgres").exists().then(|| (version, path.join("bin")))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_, path)| path).context(
+        "no PostgreSQL server found under /usr/lib/postgresql: install the package `postgresql`, \
+         or configure [database]",
+    )
+}

@@ -1,0 +1,74 @@
+//! Every metric of `mimerd`, with its unit and help text. Labels come from closed lists.
+
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+/// mimerd's own registry.
+pub struct Metrics {
+    registry: Registry,
+    effects: IntCounterVec,
+    slurm_answers: IntGauge,
+    rows_sealed: IntCounter,
+    segments: IntCounter,
+    admissions: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let effects = IntCounterVec::new(
+            Opts::new("mimerd_outbox_effects_total", "Effects carried out, by kind and outcome"),
+            &["effect", "outcome"],
+        )?;
+        let slurm_answers = IntGauge::new(
+            "mimerd_slurm_answers",
+            "1 if the last look at Slurm through the gateway succeeded, else 0",
+        )?;
+        let rows_sealed =
+            IntCounter::new("mimerd_rows_sealed_total", "Rows of the record chained by the sealer")?;
+        let segments =
+            IntCounter::new("mimerd_segments_total", "Segments of metered GPU use taken in")?;
+        let admissions = IntCounterVec::new(
+            Opts::new("mimerd_admissions_total", "Job plans decided, by answer"),
+            &["answer"],
+        )?;
+        registry.register(Box::new(effects.clone()))?;
+        registry.register(Box::new(slurm_answers.clone()))?;
+        registry.register(Box::new(rows_sealed.clone()))?;
+        registry.register(Box::new(segments.clone()))?;
+        registry.register(Box::new(admissions.clone()))?;
+        Ok(Self { registry, effects, slurm_answers, rows_sealed, segments, admissions })
+    }
+
+    /// An effect ended as `outcome`.
+    pub fn effect(&self, effect: &'static str, outcome: &'static str) {
+        self.effects.with_label_values(&[effect, outcome]).inc();
+    }
+
+    /// Whether Slurm answered the watcher.
+    pub fn slurm_answers(&self, yes: bool) {
+        self.slurm_answers.set(i64::from(yes));
+    }
+
+    /// The sealer chained `count` rows.
+    pub fn sealed(&self, count: u64) {
+        self.rows_sealed.inc_by(count);
+    }
+
+    /// An agent delivered `count` new segments.
+    pub fn segments(&self, count: u64) {
+        self.segments.inc_by(count);
+    }
+
+    /// A plan was admitted or refused.
+    pub fn admission(&self, answer: &'static str) {
+        self.admissions.with_label_values(&[answer]).inc();
+    }
+
+    /// The text Prometheus reads.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}

@@ -1,0 +1,42 @@
+//! The closed list of effects.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Something to be done outside PostgreSQL, after the commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Effect {
+    /// Put an attempt's job into Slurm, held, under its own id.
+    Submit {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
+    /// Let a held job start.
+    Release {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
+    /// Cancel an attempt's job.
+    Cancel {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
+    /// Bring a link's data in and verify it.
+    FetchLink {
+        /// The link.
+        link_id: Uuid,
+    },
+}
+
+impl Effect {
+    /// Its name, for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Submit { .. } => "submit",
+            Self::Release { .. } => "release",
+            Self::Cancel { .. } => "cancel",
+            Self::FetchLink { .. } => "fetch_link",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Effects on Slurm: submit, release and cancel one attempt's job.
+
+use record::{Actor, Stamp};
+use serde_json::json;
+use slurm_wire::{Answer, Call, RefusalCode};
+use uuid::Uuid;
+
+use super::worker::Outcome;
+use super::{Claimed, Effect, done, want};
+use crate::app::App;
+use crate::gateway::GatewayError;
+use crate::plan::attempt::{self, Attempt, AttemptState};
+
+fn stamp(app: &App, claimed: &Claimed) -> Stamp<'static> {
+    Stamp {
+        actor: Actor::Program("outbox"),
+        now: app.clock.now(),
+        why: None,
+        trace_id: claimed.trace_id,
+    }
+}
+
+/// Puts the job into Slurm, held. The same id again is harmless, so any doubt means "again".
+pub(super) async fn submit(
+    app: &App,
+    claimed: &Claimed,
+    attempt_id: Uuid,
+) -> anyhow::Result<Outcome> {
+    let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
+    if attempt.state.is_over() {
+        return Ok(Outcome::Done);
+    }
+    match app.gateway.call(&Call::Submit(Box::new(attempt.spec.clone()))).await {
+        Ok(Answer::Submitted(submitted)) => {
+            let stamp = stamp(app, claimed);
+            let mut tx = app.db.begin().await?;
+            attempt::queued(&mut tx, attempt_id, stamp.now).await?;
+            let details = json!({
+                "cluster": attempt.cluster,
+                "slurm_job_id": submitted.job_id,
+                "adopted": submitted.adopted,
+            });
+            stamp.audit(&mut tx, "attempt.submitted", ("attempt", attempt_id), details).await?;
+            done(&mut tx, claimed.outbox_id, stamp.now).await?;
+            tx.commit().await?;
+            Ok(Outcome::Recorded)
+        }
+        Ok(_) => Err(GatewayError::OutOfTurn.into()),
+        Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
+        Err(error) => refuse(app, claimed, &attempt, &error.to_string()).await,
+    }
+}
+
+/// Slurm will never take this job: the attempt ends and its hold goes back.
+async fn refuse(
+    app: &App,
+    claimed: &Claimed,
+    attempt: &Attempt,
+    reason: &str,
+) -> anyhow::Result<Outcome> {
+    let stamp = stamp(app, claimed);
+    let mut tx = app.db.begin().await?;
+    attempt::ended_without_run(&mut tx, attempt, AttemptState::Refused, reason, &stamp).await?;
+    done(&mut tx, claimed.outbox_id, stamp.now).await?;
+    tx.commit().await?;
+    tracing::warn!(attempt.id = %attempt.attempt_id, reason, "Slurm refused a job");
+    Ok(Outcome::Recorded)
+}
+
+/// Lets the held job start, after one more look at its permits.
+pub(super) async fn release(
+    app: &App,
+    claimed: &Claimed,
+    attempt_id: Uuid,
+) -> anyhow::Result<Outcome> {
+    let mut connection = app.db.acquire().await?;
+    let attempt = attempt::by_id(&mut connection, attempt_id).await?;
+    if attempt.state.is_over() || attempt.cancel_wanted {
+        return Ok(Outcome::Done);
+    }
+    if let Err(refused) = crate::plan::permit::check(&mut connection, &attempt, app.clock.now()).await? {
+        drop(connection);
+        return stop_for_permit(app, claimed, &attempt, &refused).await;
+    }
+    drop(connection);
+    match app.gateway.call(&Call::Release { job_id: attempt.spec.job_id }).await {
+        Ok(_) => {
+            let stamp = stamp(app, claimed);
+            let mut tx = app.db.begin().await?;
+            attempt::advance(&mut tx, attempt_id, AttemptState::Released).await?;
+            stamp.audit(&mut tx, "attempt.released", ("attempt", attempt_id), json!({})).await?;
+            done(&mut tx, claimed.outbox_id, stamp.now).await?;
+            tx.commit().await?;
+            Ok(Outcome::Recorded)
+        }
+        Err(error) => Ok(Outcome::Later(error.to_string())),
+    }
+}
+
+/// A permit no longer holds: the job is cancelled instead of started.
+async fn stop_for_permit(
+    app: &App,
+    claimed: &Claimed,
+    attempt: &Attempt,
+    refused: &str,
+) -> anyhow::Result<Outcome> {
+    let stamp = stamp(app, claimed);
+    let mut tx = app.db.begin().await?;
+    attempt::want_cancelled(&mut tx, attempt.attempt_id, refused).await?;
+    let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
+    want(&mut tx, &effect, claimed.trace_id, stamp.now).await?;
+    let details = json!({ "reason": refused });
+    stamp.audit(&mut tx, "attempt.stopped_for_permit", ("attempt", attempt.attempt_id), details).await?;
+    done(&mut tx, claimed.outbox_id, stamp.now).await?;
+    tx.commit().await?;
+    Ok(Outcome::Recorded)
+}
+
+/// Cancels the job. A job that Slurm does not have yet may still be on its way, so that waits.
+pub(super) async fn cancel(
+    app: &App,
+    claimed: &Claimed,
+    attempt_id: Uuid,
+) -> anyhow::Result<Outcome> {
+    let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
+    if attempt.state.is_over() {
+        return Ok(Outcome::Done);
+    }
+    match app.gateway.call(&Call::Cancel { job_id: attempt.spec.job_id }).await {
+        Ok(_) => {
+            let stamp = stamp(app, claimed);
+            let mut tx = app.db.begin().await?;
+            stamp.audit(&mut tx, "attempt.cancel_sent", ("attempt", attempt_id), json!({})).await?;
+            done(&mut tx, claimed.outbox_id, stamp.now).await?;
+            tx.commit().await?;
+            Ok(Outcome::Recorded)
+        }
+        Err(GatewayError::Refused(refusal))
+            if refusal.code == RefusalCode::UnknownJob && attempt.state == AttemptState::Admitted =>
+        {
+            Ok(Outcome::Later("the job is not in Slurm yet".to_owned()))
+        }
+        // Gone from Slurm's memory: it is over, and the watcher reads how from slurmdbd.
+        Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::UnknownJob => {
+            Ok(Outcome::Done)
+        }
+        Err(error) => Ok(Outcome::Later(error.to_string())),
+    }
+}

@@ -1,0 +1,66 @@
+//! Permits of attempts: looked at before release and while a job waits or runs.
+
+use chrono::{DateTime, Utc};
+use quotas::permit;
+use record::{Actor, Stamp};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::attempt::{self, Attempt};
+use crate::app::App;
+use crate::outbox::{self, Effect};
+
+/// Checks every permit that an attempt's links rest on. The inner error says which and why.
+pub async fn check(
+    tx: &mut PgConnection,
+    attempt: &Attempt,
+    now: DateTime<Utc>,
+) -> Result<Result<(), String>, sqlx::Error> {
+    for &link_id in &attempt.link_ids {
+        let Some(link) = staging::link::by_id(tx, link_id).await? else {
+            return Ok(Err(format!("link {link_id} is gone")));
+        };
+        let Some(permit) = permit::by_id(tx, link.permit_id).await? else {
+            return Ok(Err(format!("permit {} is gone", link.permit_id)));
+        };
+        let ask = permit::Ask {
+            person_id: attempt.person_id,
+            dataset: Some(&link.dataset),
+            environment: Some(&link.environment_name),
+            now,
+        };
+        if let Err(refused) = permit::check(&permit, &ask) {
+            return Ok(Err(refused.to_string()));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Wants every job cancelled that waits or runs without a permit that holds.
+pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let mut connection = app.db.acquire().await?;
+    for attempt in attempt::open(&mut connection).await? {
+        if attempt.cancel_wanted {
+            continue;
+        }
+        let Err(refused) = check(&mut connection, &attempt, now).await? else { continue };
+        let stamp = Stamp {
+            actor: Actor::Program("permit_watch"),
+            now,
+            why: None,
+            trace_id: attempt.trace_id,
+        };
+        let mut tx = app.db.begin().await?;
+        attempt::want_cancelled(&mut tx, attempt.attempt_id, &refused).await?;
+        let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
+        outbox::want(&mut tx, &effect, attempt.trace_id, now).await?;
+        let details = json!({ "reason": refused });
+        stamp
+            .audit(&mut tx, "attempt.stopped_for_permit", ("attempt", attempt.attempt_id), details)
+            .await?;
+        tx.commit().await?;
+        tracing::warn!(attempt.id = %attempt.attempt_id, refused, "a job lost its permit");
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! From an admitted plan to exactly what the gateway is asked to submit.
+
+use std::collections::BTreeMap;
+
+use quotas::admission::Admitted;
+use quotas::project::{DataClass, Project};
+use slurm_wire::JobSpec;
+
+use super::{Ask, PlanError};
+use crate::accounts::PosixAccount;
+use crate::config::Config;
+
+/// Longest script; the same bound as the gateway's.
+const SCRIPT_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Checks what `sbatch` would check, before anything is held.
+pub(super) fn check(ask: &Ask) -> Result<(), PlanError> {
+    let fault = if !ask.script.starts_with("#!") {
+        Some("must begin with `#!` and the interpreter, as in `#!/bin/bash`")
+    } else if ask.script.contains("\r\n") {
+        Some("has Windows line ends; save it with Unix line ends")
+    } else if ask.script.contains('\0') {
+        Some("contains a NUL byte; it must be text")
+    } else if ask.script.len() > SCRIPT_LIMIT_BYTES {
+        Some("is longer than 4 MiB; put data into the project's area instead")
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        return Err(PlanError::BadScript(fault));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if ask.name.is_empty() || ask.name.len() > 64 || !ask.name.chars().all(plain) {
+        return Err(PlanError::BadName);
+    }
+    Ok(())
+}
+
+/// Slurm's limit is in whole minutes, rounded up; what is held must cover the same.
+pub(super) fn rounded_wall_time_s(wall_time_s: i64) -> i64 {
+    let minutes = wall_time_s / 60 + i64::from(wall_time_s % 60 > 0);
+    (minutes * 60).max(0)
+}
+
+/// The job as the gateway will submit it.
+pub(super) fn job(
+    config: &Config,
+    ask: &Ask,
+    project: &Project,
+    admitted: &Admitted,
+    account: &PosixAccount,
+    slurm_job_id: i64,
+    key: &str,
+) -> JobSpec {
+    let bounded = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    let partition = match project.data_class {
+        DataClass::Confidential => config.cluster.confidential_partition.clone(),
+        DataClass::Open => admitted.pool.partition.clone(),
+    };
+    let gpu_count = bounded(ask.gpu_count);
+    let environment = BTreeMap::from([
+        ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        ("HOME".to_owned(), account.area.join("work").display().to_string()),
+        ("USER".to_owned(), account.user.clone()),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ("MIMER_JOB_PLAN".to_owned(), ask.job_plan_id.to_string()),
+        ("MIMER_DATA".to_owned(), account.area.join("data").display().to_string()),
+    ]);
+    JobSpec {
+        job_id: bounded(slurm_job_id),
+        key: key.to_owned(),
+        uid: account.uid,
+        gid: account.gid,
+        account: project.slurm_account.as_str().to_owned(),
+        partition,
+        qos: None,
+        name: ask.name.clone(),
+        time_limit_min: bounded(rounded_wall_time_s(ask.wall_time_s) / 60),
+        gpu_count,
+        gpu_type: admitted.pool.gpu_type.clone(),
+        cpu_count: gpu_count.saturating_mul(config.cluster.cpus_per_gpu),
+        memory_mib: None,
+        work_dir: account.area.join("work").display().to_string(),
+        script: ask.script.clone(),
+        environment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_time_is_held_in_whole_minutes_as_slurm_grants_it() {
+        assert_eq!([1, 60, 61, 0, -5].map(rounded_wall_time_s), [60, 60, 120, 0, 0]);
+    }
+}
