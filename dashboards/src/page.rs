@@ -1,0 +1,11 @@
+//! The pages: one file each, a view in, HTML out.
+
+pub mod finance;
+pub mod frame;
+pub mod home;
+pub mod job;
+pub mod login;
+pub mod operator;
+mod part;
+pub mod problem;
+pub mod project;

@@ -1,0 +1,244 @@
+//! `/operator`: the pools in figures and bars, and everything that needs somebody.
+
+use maud::{Markup, html};
+
+use super::{
+    frame::{Frame, Page, Section, document},
+    part::{self, KeyFigure, figures, words},
+};
+use crate::{
+    Language, figure, moment,
+    read::operator::{
+        ChainView, DeadLetter, Exception, ExceptionLine, JobCount, METERED_DAYS, OperatorView,
+        SettingFault, SettingsCheck,
+    },
+    text::{frame as shared, operator as text, word},
+};
+
+mod pool;
+
+/// Draws the operator's page.
+pub fn render(view: &OperatorView, frame: &Frame) -> Markup {
+    let l = frame.language;
+    let body = html! {
+        h1 { (l.say(text::TITLE)) }
+        p.lead { (l.say(text::LEAD)) }
+        p.quiet { (l.say(text::AS_OF)) " " (moment::at_second(view.now)) }
+        (attention(l, view))
+        section aria-labelledby="pools" {
+            h2 #pools { (l.say(text::POOLS)) }
+            @if view.pools.is_empty() { p.quiet { (l.say(text::NO_POOLS)) } }
+            @for (place, pool) in view.pools.iter().enumerate() { (pool::render(l, pool, place)) }
+        }
+        (jobs_now(l, &view.jobs_now))
+        (settings(l, &view.settings))
+        (exceptions(l, &view.exceptions))
+        (dead_letters(l, &view.dead_letters))
+        (chain(l, &view.chain))
+    };
+    let title = l.say(text::TITLE);
+    document(frame, &Page { title, section: Section::Operator, trail: &[], body })
+}
+
+/// What needs the operator, at the top, each line leading to its part of the page.
+fn attention(l: Language, view: &OperatorView) -> Markup {
+    let counted = |text, count: usize| l.fill(text, &[("count", &count.to_string())]);
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    match &view.settings {
+        SettingsCheck::NotChecked(_) => {
+            lines.push(("#settings", l.say(text::ATTENTION_NOT_CHECKED).to_owned()));
+        }
+        SettingsCheck::Checked(faults) if faults.is_empty() => {}
+        SettingsCheck::Checked(faults) => {
+            lines.push(("#settings", counted(text::ATTENTION_SETTINGS, faults.len())));
+        }
+    }
+    if !view.exceptions.is_empty() {
+        lines.push(("#exceptions", counted(text::ATTENTION_EXCEPTIONS, view.exceptions.len())));
+    }
+    if !view.dead_letters.is_empty() {
+        lines.push(("#letters", counted(text::ATTENTION_LETTERS, view.dead_letters.len())));
+    }
+    let class = if lines.is_empty() { "notice good" } else { "notice warn" };
+    html! {
+        section class=(class) aria-labelledby="attention" {
+            h2 #attention { (l.say(text::ATTENTION)) }
+            @if lines.is_empty() {
+                p { (l.say(text::ALL_WELL)) }
+            } @else {
+                ul { @for (place, line) in lines { li { a href=(place) { (line) } } } }
+            }
+        }
+    }
+}
+
+fn jobs_now(l: Language, counts: &[JobCount]) -> Markup {
+    let head = [words(l, shared::STATE), figures(l, text::JOB_COUNT), figures(l, shared::GPUS)];
+    html! {
+        section aria-labelledby="jobs-now" {
+            h2 #jobs-now { (l.say(text::JOBS_NOW)) }
+            @if counts.is_empty() {
+                p.quiet { (l.say(text::NO_JOBS_NOW)) }
+            } @else {
+                (part::table("jobs-now-caption", l.say(text::JOBS_NOW), &head, html! {
+                    tbody { @for line in counts { tr {
+                        th scope="row" { (l.word(word::ATTEMPT, &line.state)) }
+                        td.n { (figure::whole(line.count)) }
+                        td.n { (figure::whole(line.gpu_count)) }
+                    } } }
+                }))
+            }
+        }
+    }
+}
+
+fn settings(l: Language, check: &SettingsCheck) -> Markup {
+    html! {
+        section aria-labelledby="settings" {
+            h2 #settings { (l.say(text::SETTINGS)) }
+            @match check {
+                SettingsCheck::NotChecked(reason) => {
+                    p { (l.fill(text::SETTINGS_NOT_CHECKED, &[("reason", reason)])) }
+                },
+                SettingsCheck::Checked(faults) if faults.is_empty() => {
+                    p.quiet { (l.say(text::SETTINGS_GOOD)) }
+                },
+                SettingsCheck::Checked(faults) => { (fault_table(l, faults)) },
+            }
+        }
+    }
+}
+
+fn fault_table(l: Language, faults: &[SettingFault]) -> Markup {
+    let head = [
+        words(l, text::SETTING),
+        words(l, text::EXPECTED),
+        words(l, text::ACTUAL),
+        words(l, text::FEATURE),
+        words(l, text::WHAT_TO_DO),
+    ];
+    part::table(
+        "settings-caption",
+        l.say(text::SETTINGS),
+        &head,
+        html! {
+            tbody { @for fault in faults { tr lang="en" {
+                th scope="row" { code { (fault.setting) } }
+                td.text { code { (fault.expected) } }
+                td.text { code { (fault.actual) } }
+                td.text { (fault.feature) }
+                td.text { (fault.sentence) }
+            } } }
+        },
+    )
+}
+
+fn exceptions(l: Language, exceptions: &[ExceptionLine]) -> Markup {
+    let head = [
+        words(l, shared::JOB),
+        words(l, text::EXCEPTION),
+        words(l, shared::REASON),
+        words(l, shared::SINCE),
+    ];
+    html! {
+        section aria-labelledby="exceptions" {
+            h2 #exceptions { (l.say(text::EXCEPTIONS)) }
+            p.quiet { (l.fill(text::EXCEPTIONS_LEAD, &[("days", &METERED_DAYS.to_string())])) }
+            @if exceptions.is_empty() {
+                p { (l.say(text::NO_EXCEPTIONS)) }
+            } @else {
+                (part::table("exceptions-caption", l.say(text::EXCEPTIONS), &head, html! {
+                    tbody { @for line in exceptions { tr {
+                        th scope="row" {
+                            a href={ "/jobs/" (line.job_plan_id) } { (line.slurm_job_id) }
+                            span.note { (line.cluster) }
+                        }
+                        (exception(l, &line.exception))
+                        td { (moment::at_minute(line.since)) }
+                    } } }
+                }))
+            }
+        }
+    }
+}
+
+/// The two cells that say what happened.
+fn exception(l: Language, exception: &Exception) -> Markup {
+    html! {
+        @match exception {
+            Exception::Overrun { gpu_seconds, usek } => {
+                td { (l.say(text::OVERRUN)) }
+                td.text {
+                    (l.fill(text::OVERRUN_WHY, &[
+                        ("hours", &part::hours_fine(l, *gpu_seconds)),
+                        ("amount", &part::kronor(l, *usek)),
+                    ]))
+                }
+            },
+            Exception::Refused { why } => {
+                td { (l.say(text::REFUSED)) }
+                td.text {
+                    (l.say(text::REFUSED_WHY))
+                    @if let Some(why) = why { " " span lang="en" { (why) } }
+                }
+            },
+        }
+    }
+}
+
+fn dead_letters(l: Language, letters: &[DeadLetter]) -> Markup {
+    let head = [
+        words(l, text::EFFECT),
+        figures(l, text::TRIES),
+        words(l, text::LAST_ERROR),
+        words(l, text::GAVE_UP),
+    ];
+    html! {
+        section aria-labelledby="letters" {
+            h2 #letters { (l.say(text::LETTERS)) }
+            @if letters.is_empty() {
+                p.quiet { (l.say(text::NO_LETTERS)) }
+            } @else {
+                (part::table("letters-caption", l.say(text::LETTERS), &head, html! {
+                    tbody { @for letter in letters { tr {
+                        th scope="row" { code { (letter.kind) } " " (part::short_id(letter.outbox_id)) }
+                        td.n { (letter.tries) }
+                        td.text lang="en" { @if let Some(error) = &letter.last_error { (error) } }
+                        td { (moment::at_minute(letter.gave_up_at)) }
+                    } } }
+                }))
+            }
+        }
+    }
+}
+
+fn chain(l: Language, chain: &ChainView) -> Markup {
+    let head = [words(l, text::TABLE), figures(l, text::ROWS)];
+    let sealed = chain.last_sealed_at.map_or_else(|| l.say(text::NEVER).to_owned(), moment::second);
+    html! {
+        section aria-labelledby="chain" {
+            h2 #chain { (l.say(text::CHAIN)) }
+            (part::key_figures(&[
+                KeyFigure {
+                    label: l.say(text::SEALS),
+                    value: figure::whole(chain.seal_count),
+                    note: format!("{} {sealed}", l.say(text::LAST_SEALED)),
+                },
+                KeyFigure {
+                    label: l.say(text::TAIL),
+                    value: figure::whole(chain.unsealed_count()),
+                    note: String::new(),
+                },
+            ]))
+            @if !chain.unsealed.is_empty() {
+                (part::table("tail-caption", l.say(text::TAIL), &head, html! {
+                    tbody { @for (table, count) in &chain.unsealed { tr {
+                        th scope="row" { code { (table) } }
+                        td.n { (figure::whole(*count)) }
+                    } } }
+                }))
+            }
+            p.quiet { (l.say(text::VERIFY_HINT)) }
+        }
+    }
+}

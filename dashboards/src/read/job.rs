@@ -1,0 +1,304 @@
+//! What the job page shows: every attempt with its walk through Slurm, hold, charges and metered use.
+//!
+//! Output is data: nothing a job wrote is in the view, for any class of data.
+
+use chrono::{DateTime, Utc};
+use record::{GpuSeconds, MicroSek};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    PersonRef, ProjectRef, Reader, gpu_seconds,
+    metering::{self, Metered},
+    project::{self, LinkLine},
+    usek,
+};
+
+/// The page of one job plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobView {
+    /// The job plan's id.
+    pub job_plan_id: Uuid,
+    /// The name the person gave it; `None` for a [`Reader::Outsider`].
+    pub name: Option<String>,
+    /// The project it runs for.
+    pub project: ProjectRef,
+    /// Who planned it.
+    pub person: PersonRef,
+    /// When it was planned.
+    pub planned_at: DateTime<Utc>,
+    /// The class of GPU.
+    pub class: String,
+    /// The partition it runs on.
+    pub partition: String,
+    /// GPUs asked for.
+    pub gpu_count: i64,
+    /// The longest it may run, in seconds.
+    pub wall_time_s: i64,
+    /// The script; `None` for a [`Reader::Outsider`].
+    pub script: Option<String>,
+    /// The staging links it needs.
+    pub links: Vec<LinkLine>,
+    /// Its attempts, newest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// One attempt to run the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptView {
+    /// Its id.
+    pub attempt_id: Uuid,
+    /// The cluster it was sent to.
+    pub cluster: String,
+    /// The id it has in Slurm.
+    pub slurm_job_id: i64,
+    /// Its state, as the database names it.
+    pub state: String,
+    /// The last state Slurm told.
+    pub slurm_state: Option<String>,
+    /// Why it was refused or cancelled, in English.
+    pub refusal: Option<String>,
+    /// When it was admitted and its hold placed.
+    pub admitted_at: DateTime<Utc>,
+    /// When Slurm accepted it.
+    pub queued_at: Option<DateTime<Utc>>,
+    /// When it started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When it was settled.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// The script's exit code.
+    pub exit_code: Option<i32>,
+    /// How often Slurm started the script.
+    pub start_count: i32,
+    /// What was set aside for it.
+    pub hold: Option<HoldLine>,
+    /// The runs Slurm recorded and what each cost.
+    pub runs: Vec<RunLine>,
+    /// What was measured on its GPUs.
+    pub metered: Metered,
+}
+
+/// The hold of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldLine {
+    /// Its state, as the database names it.
+    pub state: String,
+    /// Time set aside.
+    pub gpu_seconds: GpuSeconds,
+    /// Money set aside.
+    pub usek: MicroSek,
+    /// When it lapses if it is still open.
+    pub expires_at: DateTime<Utc>,
+    /// The name of the rate card it keeps.
+    pub rate_card_name: String,
+    /// Price per GPU-hour.
+    pub price_usek_per_gpu_hour: MicroSek,
+    /// Factor on the price, in parts per million.
+    pub factor_ppm: i64,
+}
+
+/// One run: one incarnation of the job in slurmdbd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLine {
+    /// Its id.
+    pub run_id: Uuid,
+    /// Slurm's key of the record.
+    pub db_index: i64,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// GPUs Slurm allocated.
+    pub gpu_count: i64,
+    /// State in which Slurm ended it.
+    pub state: String,
+    /// GPU time it had.
+    pub gpu_seconds: GpuSeconds,
+    /// False if the machine's own fault ended it.
+    pub chargeable: bool,
+    /// Time that grants paid for.
+    pub charged: GpuSeconds,
+    /// Money that grants paid.
+    pub charged_usek: MicroSek,
+    /// Time above the hold that no grant had room for.
+    pub overrun: GpuSeconds,
+}
+
+impl JobView {
+    /// What all attempts together were charged.
+    pub fn charged(&self) -> (GpuSeconds, MicroSek) {
+        let runs = self.attempts.iter().flat_map(|attempt| &attempt.runs);
+        runs.fold((GpuSeconds::ZERO, MicroSek::ZERO), |(time, money), run| {
+            // Sums of ledger rows: the ledger's own totals are bigints, so these fit.
+            (
+                time.checked_add(run.charged).unwrap_or(time),
+                money.checked_add(run.charged_usek).unwrap_or(money),
+            )
+        })
+    }
+}
+
+/// Reads the page of a job plan, or `None` if there is no such plan.
+///
+/// For a [`Reader::Outsider`] the script never leaves the database.
+pub async fn read(
+    tx: &mut PgConnection,
+    job_plan_id: Uuid,
+    reader: Reader,
+    now: DateTime<Utc>,
+) -> Result<Option<JobView>, sqlx::Error> {
+    let plan = sqlx::query!(
+        r#"
+        select case when $2 then p.name end as name, case when $2 then p.script end as script,
+            p.project_id, j.slug, j.title, j.data_class = 'confidential' as "confidential!",
+            p.person_id, n.name as "person_name?", p.planned_at, p.class, p.partition, p.gpu_count,
+            p.wall_time_s, p.link_ids
+        from broker.job_plan p
+            join quotas.project j using (project_id)
+            left join record.person n using (person_id)
+        where p.job_plan_id = $1
+        "#,
+        job_plan_id,
+        reader == Reader::Member,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(plan) = plan else { return Ok(None) };
+    Ok(Some(JobView {
+        job_plan_id,
+        name: plan.name,
+        project: ProjectRef {
+            project_id: plan.project_id,
+            slug: plan.slug,
+            title: plan.title,
+            confidential: plan.confidential,
+        },
+        person: PersonRef { person_id: plan.person_id, name: plan.person_name },
+        planned_at: plan.planned_at,
+        class: plan.class,
+        partition: plan.partition,
+        gpu_count: i64::from(plan.gpu_count),
+        wall_time_s: plan.wall_time_s,
+        script: plan.script,
+        links: project::links(&mut *tx, &plan.link_ids).await?,
+        attempts: attempts(tx, job_plan_id, now).await?,
+    }))
+}
+
+async fn attempts(
+    tx: &mut PgConnection,
+    job_plan_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<AttemptView>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select attempt_id, hold_id, cluster, slurm_job_id, state::text as "state!", slurm_state,
+            coalesce(refusal, cancel_reason) as refusal, created_at, queued_at, started_at,
+            ended_at, settled_at, exit_code, start_count
+        from broker.attempt
+        where job_plan_id = $1
+        order by created_at desc, attempt_id desc
+        "#,
+        job_plan_id,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let attempt_ids: Vec<Uuid> = rows.iter().map(|row| row.attempt_id).collect();
+    let mut metered = metering::of_attempts(&mut *tx, &attempt_ids, now).await?;
+    let mut attempts = Vec::with_capacity(rows.len());
+    for row in rows {
+        attempts.push(AttemptView {
+            attempt_id: row.attempt_id,
+            cluster: row.cluster,
+            slurm_job_id: row.slurm_job_id,
+            state: row.state,
+            slurm_state: row.slurm_state,
+            refusal: row.refusal,
+            admitted_at: row.created_at,
+            queued_at: row.queued_at,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            settled_at: row.settled_at,
+            exit_code: row.exit_code,
+            start_count: row.start_count,
+            hold: hold(&mut *tx, row.hold_id).await?,
+            runs: runs(&mut *tx, row.hold_id).await?,
+            metered: metered.remove(&row.attempt_id).unwrap_or_default(),
+        });
+    }
+    Ok(attempts)
+}
+
+async fn hold(tx: &mut PgConnection, hold_id: Uuid) -> Result<Option<HoldLine>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"
+        select h.state::text as "state!", h.gpu_seconds, h.usek, h.expires_at,
+            c.name as rate_card_name, r.price_usek_per_gpu_hour, r.factor_ppm
+        from accounting.hold h
+            join accounting.rate r using (rate_id)
+            join accounting.rate_card c using (rate_card_id)
+        where h.hold_id = $1
+        "#,
+        hold_id,
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        Ok(HoldLine {
+            state: row.state,
+            gpu_seconds: gpu_seconds(row.gpu_seconds)?,
+            usek: usek(row.usek)?,
+            expires_at: row.expires_at,
+            rate_card_name: row.rate_card_name,
+            price_usek_per_gpu_hour: usek(row.price_usek_per_gpu_hour)?,
+            factor_ppm: row.factor_ppm,
+        })
+    })
+    .transpose()
+}
+
+async fn runs(tx: &mut PgConnection, hold_id: Uuid) -> Result<Vec<RunLine>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select r.run_id, r.db_index, r.started_at, r.ended_at, r.gpu_count, r.state, r.gpu_seconds,
+            r.chargeable, c.gpu_seconds as "charged!", c.usek as "charged_usek!",
+            o.gpu_seconds as "overrun!"
+        from accounting.run r
+            cross join lateral (
+                select coalesce(sum(paid.gpu_seconds), 0)::bigint as gpu_seconds,
+                    coalesce(sum(paid.usek), 0)::bigint as usek
+                from accounting.charge paid where paid.run_id = r.run_id
+            ) c
+            cross join lateral (
+                select coalesce(sum(e.amount), 0)::bigint as gpu_seconds
+                from accounting.entry e
+                where e.hold_id = r.hold_id and e.run_id = r.run_id
+                    and e.kind = 'overrun' and e.unit = 'gpu_seconds'
+            ) o
+        where r.hold_id = $1
+        order by r.started_at, r.run_id
+        "#,
+        hold_id,
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(RunLine {
+                run_id: row.run_id,
+                db_index: row.db_index,
+                started_at: row.started_at,
+                ended_at: row.ended_at,
+                gpu_count: row.gpu_count,
+                state: row.state,
+                gpu_seconds: gpu_seconds(row.gpu_seconds)?,
+                chargeable: row.chargeable,
+                charged: gpu_seconds(row.charged)?,
+                charged_usek: usek(row.charged_usek)?,
+                overrun: gpu_seconds(row.overrun)?,
+            })
+        })
+        .collect()
+}
