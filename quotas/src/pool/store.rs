@@ -1,0 +1,244 @@
+//! Pools in the database.
+
+use accounting::ledger;
+use chrono::{DateTime, Utc};
+use record::{GpuSeconds, Stamp};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{NewPool, Pool, PoolError};
+use crate::{
+    fund::{self, Fund},
+    inconsistency::Inconsistency,
+    instant::{kept, person_of},
+};
+
+/// The pools that `$tail` selects, as rows.
+macro_rules! select {
+    ($tail:literal $(, $value:expr)*) => {
+        sqlx::query_as!(
+            PoolRow,
+            "select pool_id, fund_id, cluster, class, gpu_type, gpus_per_node, partition,
+                 gpu_seconds, valid_from, valid_until, opens_at, created_by, created_at
+             from quotas.pool" + $tail
+            $(, $value)*
+        )
+    };
+}
+
+/// Creates a pool and its account in the ledger; an equal repeat returns the pool as it stands.
+pub async fn create(
+    tx: &mut PgConnection,
+    new: &NewPool,
+    stamp: &Stamp<'_>,
+) -> Result<Pool, PoolError> {
+    let fund =
+        fund::by_id(&mut *tx, new.fund_id).await?.ok_or(PoolError::NoSuchFund(new.fund_id))?;
+    new.fits(&fund)?;
+    let inserted = sqlx::query!(
+        "insert into quotas.pool (pool_id, fund_id, cluster, class, gpu_type, gpus_per_node,
+             partition, gpu_seconds, valid_from, valid_until, opens_at, created_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         on conflict (pool_id) do nothing",
+        new.pool_id,
+        new.fund_id,
+        new.cluster,
+        new.class,
+        new.gpu_type,
+        new.gpus_per_node,
+        new.partition,
+        new.gpu_seconds.get(),
+        new.valid_from,
+        new.valid_until,
+        new.opens_at,
+        person_of(stamp.actor),
+        stamp.now,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let pool = by_id(&mut *tx, new.pool_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    if inserted.rows_affected() == 1 {
+        // The reason is kept once, with the row below, so that it can be erased once.
+        let without_why = Stamp { why: None, ..*stamp };
+        ledger::open_pool(&mut *tx, pool.pool_id, pool.gpu_seconds, &without_why).await?;
+        ledger::bind_pool(&mut *tx, pool.pool_id, pool.fund_id, &without_why).await?;
+        let details = json!({
+            "fund_id": pool.fund_id,
+            "cluster": pool.cluster,
+            "class": pool.class,
+            "partition": pool.partition,
+            "gpu_seconds": pool.gpu_seconds,
+            "valid_from": pool.valid_from,
+            "valid_until": pool.valid_until,
+            "opens_at": pool.opens_at,
+        });
+        stamp.audit(tx, "pool.create", ("pool", pool.pool_id), details).await?;
+    } else if !pool.is(new) {
+        return Err(PoolError::PoolIdReused(new.pool_id));
+    }
+    Ok(pool)
+}
+
+/// Finds a pool by id.
+pub async fn by_id(tx: &mut PgConnection, pool_id: Uuid) -> Result<Option<Pool>, sqlx::Error> {
+    let row = select!(" where pool_id = $1", pool_id).fetch_optional(tx).await?;
+    Ok(row.map(Pool::try_from).transpose()?)
+}
+
+/// Every pool, by cluster, class and end.
+pub async fn list(tx: &mut PgConnection) -> Result<Vec<Pool>, sqlx::Error> {
+    let rows = select!(" order by cluster, class, valid_until, pool_id").fetch_all(tx).await?;
+    Ok(rows.into_iter().map(Pool::try_from).collect::<Result<_, _>>()?)
+}
+
+impl NewPool {
+    /// Whether the pool could be laid out within `fund`.
+    fn fits(&self, fund: &Fund) -> Result<(), PoolError> {
+        let Self { pool_id, fund_id, valid_from, valid_until, .. } = *self;
+        let names = [
+            ("cluster", &self.cluster),
+            ("class", &self.class),
+            ("gpu_type", &self.gpu_type),
+            ("partition", &self.partition),
+        ];
+        for (field, name) in names {
+            if name.trim().is_empty() {
+                return Err(PoolError::PoolNameMissing { pool_id, field });
+            }
+        }
+        if self.gpu_seconds == GpuSeconds::ZERO || self.gpus_per_node < 1 {
+            return Err(PoolError::PoolEmpty(pool_id));
+        }
+        if valid_from >= valid_until {
+            return Err(PoolError::PoolWindowBackward { pool_id, valid_from, valid_until });
+        }
+        if valid_from < fund.valid_from || valid_until > fund.valid_until {
+            let (fund_from, fund_until) = (fund.valid_from, fund.valid_until);
+            return Err(PoolError::PoolOutsideFund { pool_id, fund_id, fund_from, fund_until });
+        }
+        Ok(())
+    }
+}
+
+impl Pool {
+    /// Whether `new` asks for just this pool.
+    fn is(&self, new: &NewPool) -> bool {
+        self.pool_id == new.pool_id
+            && self.fund_id == new.fund_id
+            && self.cluster == new.cluster
+            && self.class == new.class
+            && self.gpu_type == new.gpu_type
+            && self.gpus_per_node == new.gpus_per_node
+            && self.partition == new.partition
+            && self.gpu_seconds == new.gpu_seconds
+            && self.valid_from == kept(new.valid_from)
+            && self.valid_until == kept(new.valid_until)
+            && self.opens_at == new.opens_at.map(kept)
+    }
+}
+
+struct PoolRow {
+    pool_id: Uuid,
+    fund_id: Uuid,
+    cluster: String,
+    class: String,
+    gpu_type: String,
+    gpus_per_node: i64,
+    partition: String,
+    gpu_seconds: i64,
+    valid_from: DateTime<Utc>,
+    valid_until: DateTime<Utc>,
+    opens_at: Option<DateTime<Utc>>,
+    created_by: Option<Uuid>,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<PoolRow> for Pool {
+    type Error = Inconsistency;
+
+    fn try_from(row: PoolRow) -> Result<Self, Inconsistency> {
+        let gpu_seconds = GpuSeconds::new(row.gpu_seconds).ok_or(Inconsistency {
+            table: "quotas.pool",
+            column: "gpu_seconds",
+            row: row.pool_id,
+        })?;
+        Ok(Self {
+            pool_id: row.pool_id,
+            fund_id: row.fund_id,
+            cluster: row.cluster,
+            class: row.class,
+            gpu_type: row.gpu_type,
+            gpus_per_node: row.gpus_per_node,
+            partition: row.partition,
+            gpu_seconds,
+            valid_from: row.valid_from,
+            valid_until: row.valid_until,
+            opens_at: row.opens_at,
+            created_by: row.created_by,
+            created_at: row.created_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        agency::Category,
+        fixture::{Site, by, day, trail},
+    };
+
+    #[sqlx::test(migrations = false)]
+    async fn a_pool_is_laid_out_once_and_bound_to_its_fund(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let stamp = by(site.operator);
+        let pool = create(&mut tx, &site.new_pool(), &stamp).await.unwrap();
+        assert_eq!(list(&mut tx).await.unwrap(), [pool]);
+        let told = ["ledger.open_pool", "ledger.bind_pool", "pool.create"];
+        assert_eq!(trail(&mut tx, site.pool_id).await, told);
+
+        let moved = NewPool { partition: "gpu".to_owned(), ..site.new_pool() };
+        let refused = create(&mut tx, &moved, &stamp).await;
+        assert!(matches!(refused, Err(PoolError::PoolIdReused(_))));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_pool_lives_within_its_fund(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let stamp = by(site.operator);
+        let orphan = NewPool { fund_id: Uuid::nil(), ..site.new_pool() };
+        let refused = create(&mut tx, &orphan, &stamp).await;
+        assert!(matches!(refused, Err(PoolError::NoSuchFund(_))));
+        let early = NewPool { valid_from: day(1, 31), ..site.new_pool() };
+        let late =
+            NewPool { valid_until: day(12, 31) + chrono::TimeDelta::seconds(1), ..site.new_pool() };
+        for outside in [early, late] {
+            let refused = create(&mut tx, &outside, &stamp).await;
+            assert!(matches!(refused, Err(PoolError::PoolOutsideFund { .. })));
+        }
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_pool_needs_names_an_amount_and_a_period(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let stamp = by(site.operator);
+        let nameless = NewPool { gpu_type: String::new(), ..site.new_pool() };
+        let refused = create(&mut tx, &nameless, &stamp).await;
+        assert!(matches!(refused, Err(PoolError::PoolNameMissing { field: "gpu_type", .. })));
+        let no_time = NewPool { gpu_seconds: GpuSeconds::ZERO, ..site.new_pool() };
+        let no_gpus = NewPool { gpus_per_node: 0, ..site.new_pool() };
+        for empty in [no_time, no_gpus] {
+            let refused = create(&mut tx, &empty, &stamp).await;
+            assert!(matches!(refused, Err(PoolError::PoolEmpty(_))));
+        }
+        let backward = NewPool { valid_until: day(2, 1), ..site.new_pool() };
+        let refused = create(&mut tx, &backward, &stamp).await;
+        assert!(matches!(refused, Err(PoolError::PoolWindowBackward { .. })));
+    }
+}
