@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::Inconsistency;
 pub use crate::store::{
-    ledger::{balance_of_grant, bind_pool, open_fund, open_grant, open_pool},
+    grant::balance_of_grant,
+    ledger::{bind_pool, open_fund, open_grant, open_pool},
     verify::{Imbalance, Mismatch, verify},
 };
 

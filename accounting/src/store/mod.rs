@@ -4,6 +4,7 @@
 
 pub(crate) mod book;
 pub(crate) mod charge;
+pub(crate) mod grant;
 pub(crate) mod hold;
 pub(crate) mod ledger;
 pub(crate) mod rate_card;

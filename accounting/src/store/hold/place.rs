@@ -12,9 +12,11 @@ use crate::{
     rate_card::{self, RateError},
     spread::total,
     store::{
-        book::{Book, EntryKind, Movement},
-        broke,
-        hold::row::{self, StoredHold},
+        book::Book,
+        hold::{
+            row::{self, StoredHold},
+            write,
+        },
         kept,
     },
 };
@@ -165,21 +167,9 @@ pub async fn place(
 
     let (_, usek) =
         total(hold.parts().iter()).ok_or(PlaceError::OutOfRange(request.gpu_seconds))?;
-    insert(tx, request, usek, stamp).await?;
-    insert_parts(tx, request.hold_id, hold.parts()).await?;
-    for part in hold.parts() {
-        let movement = Movement {
-            kind: EntryKind::Held,
-            transfer_id: request.hold_id,
-            from: (part.grant_id, AccountKind::Free),
-            to: (part.grant_id, AccountKind::Held),
-            gpu_seconds: part.gpu_seconds,
-            usek: part.usek,
-            hold_id: Some(request.hold_id),
-            run_id: None,
-        };
-        book.post(tx, &movement, stamp).await?;
-    }
+    write::insert(tx, request, usek, stamp).await?;
+    write::insert_parts(tx, request.hold_id, hold.parts()).await?;
+    write::set_aside(tx, &book, (request.hold_id, hold.parts()), stamp).await?;
     let parts = hold.parts().to_vec();
     let details = json!({
         "attempt_id": request.attempt_id,
@@ -255,59 +245,4 @@ async fn one_fund_only(tx: &mut PgConnection, parts: &[HoldPart]) -> Result<(), 
         [first, second, ..] => Err(PlaceError::FundsNeverMix { first, second }),
         [] | [_] => Ok(()),
     }
-}
-
-async fn insert(
-    tx: &mut PgConnection,
-    request: &Place,
-    usek: MicroSek,
-    stamp: &Stamp<'_>,
-) -> Result<(), PlaceError> {
-    let inserted = sqlx::query!(
-        "insert into accounting.hold (hold_id, attempt_id, agency_id, project_id,
-             offered_grant_ids, gpu_seconds, usek, rate_id, placed_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        request.hold_id,
-        request.attempt_id,
-        request.payer.agency_id,
-        request.payer.project_id,
-        &request.grant_ids,
-        request.gpu_seconds.get(),
-        usek.get(),
-        request.rate_id,
-        stamp.now,
-        request.expires_at,
-    )
-    .execute(tx)
-    .await;
-    match inserted {
-        Ok(_) => Ok(()),
-        Err(error) if broke(&error, "hold_one_open_per_attempt") => {
-            Err(PlaceError::AttemptHasHold(request.attempt_id))
-        }
-        // The same id at the same time over other grants: the row locks did not make them queue.
-        Err(error) if broke(&error, "hold_pkey") => Err(PlaceError::HoldIdReused(request.hold_id)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn insert_parts(
-    tx: &mut PgConnection,
-    hold_id: Uuid,
-    parts: &[HoldPart],
-) -> Result<(), sqlx::Error> {
-    for (part_no, part) in (0_i64..).zip(parts) {
-        sqlx::query!(
-            "insert into accounting.hold_part (hold_id, part_no, grant_id, gpu_seconds, usek)
-             values ($1, $2, $3, $4, $5)",
-            hold_id,
-            part_no,
-            part.grant_id,
-            part.gpu_seconds.get(),
-            part.usek.get(),
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
 }

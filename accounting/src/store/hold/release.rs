@@ -8,7 +8,10 @@ use uuid::Uuid;
 use crate::{
     hold::{HoldError, HoldState, ReleaseReason},
     spread::total,
-    store::{book::Book, hold::row},
+    store::{
+        book::Book,
+        hold::{row, write},
+    },
 };
 
 /// What went back to the grants.
@@ -65,8 +68,8 @@ pub async fn release(
     let (hold, returned) = stored.hold.release(reason, stamp.now)?;
     let grant_ids: Vec<Uuid> = returned.iter().map(|part| part.grant_id).collect();
     let book = Book::lock(tx, &grant_ids).await?;
-    row::give_back(tx, &book, (hold_id, &returned), stamp).await?;
-    row::close(tx, &hold).await?;
+    write::give_back(tx, &book, (hold_id, &returned), stamp).await?;
+    write::close(tx, &hold).await?;
     let details = json!({ "reason": reason, "gpu_seconds": gpu_seconds, "usek": usek });
     stamp.audit(tx, "hold.release", ("hold", hold_id), details).await?;
     Ok(answer)

@@ -1,19 +1,14 @@
-//! Reading a hold and writing its end.
+//! Reading a hold: the request it came from, its parts, and where it stands.
 
 use chrono::{DateTime, Utc};
-use record::{MicroSek, Stamp};
+use record::MicroSek;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     hold::{Hold, HoldPart, HoldState, Payer, Place, ReleaseReason},
-    ledger::AccountKind,
     rate::Price,
-    store::{
-        Inconsistency,
-        book::{Book, EntryKind, Movement},
-        gpu_seconds, micro_sek,
-    },
+    store::{Inconsistency, gpu_seconds, micro_sek},
 };
 
 /// A hold as it is kept: the request it came from, and where it stands.
@@ -156,60 +151,4 @@ impl TryFrom<(HoldRow, Vec<PartRow>)> for StoredHold {
         )?;
         Ok(Self { request, usek, hold })
     }
-}
-
-/// Writes the end of a hold. A hold that is open has no end and is left as it is.
-pub(super) async fn close(tx: &mut PgConnection, hold: &Hold) -> Result<(), sqlx::Error> {
-    match hold.state() {
-        HoldState::Open => return Ok(()),
-        HoldState::Settled { gpu_seconds, usek, at } => {
-            sqlx::query!(
-                "update accounting.hold
-                 set state = 'settled', closed_at = $2, settled_gpu_seconds = $3, settled_usek = $4
-                 where hold_id = $1 and state = 'open'",
-                hold.hold_id,
-                at,
-                gpu_seconds.get(),
-                usek.get(),
-            )
-            .execute(tx)
-            .await?;
-        }
-        HoldState::Released { reason, at } => {
-            sqlx::query!(
-                "update accounting.hold
-                 set state = 'released', closed_at = $2, release_reason = $3
-                 where hold_id = $1 and state = 'open'",
-                hold.hold_id,
-                at,
-                reason as ReleaseReason,
-            )
-            .execute(tx)
-            .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Gives parts of a hold back to their grants.
-pub(super) async fn give_back(
-    tx: &mut PgConnection,
-    book: &Book,
-    (hold_id, parts): (Uuid, &[HoldPart]),
-    stamp: &Stamp<'_>,
-) -> Result<(), sqlx::Error> {
-    for part in parts {
-        let movement = Movement {
-            kind: EntryKind::Returned,
-            transfer_id: hold_id,
-            from: (part.grant_id, AccountKind::Held),
-            to: (part.grant_id, AccountKind::Free),
-            gpu_seconds: part.gpu_seconds,
-            usek: part.usek,
-            hold_id: Some(hold_id),
-            run_id: None,
-        };
-        book.post(tx, &movement, stamp).await?;
-    }
-    Ok(())
 }

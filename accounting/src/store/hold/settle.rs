@@ -1,21 +1,17 @@
 //! Settling a hold with the runs that slurmdbd recorded.
 
 use chrono::{DateTime, Utc};
-use record::{GpuSeconds, MicroSek, Month, Stamp, id};
+use record::{GpuSeconds, MicroSek, Stamp};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    hold::{HoldError, HoldPart, HoldState, Place, Portion, Source},
-    ledger::AccountKind,
+    hold::{HoldError, HoldState},
     rate_card::{self, RateError},
     store::{
-        Inconsistency,
-        book::{Book, EntryKind, Movement},
-        gpu_seconds,
-        hold::{row, run},
-        micro_sek,
+        book::Book,
+        hold::{posting, row, run, write},
     },
 };
 
@@ -153,7 +149,7 @@ pub async fn settle(
             charged_runs.extend(charged.then_some(run));
         }
     }
-    let before = figures(tx, hold_id).await?;
+    let before = posting::figures(tx, hold_id).await?;
     let is_open = stored.hold.state() == HoldState::Open;
     if news_count == 0 && !is_open {
         return Ok(before); // The same runs again: already posted.
@@ -165,7 +161,7 @@ pub async fn settle(
     let used: Vec<GpuSeconds> = charged_runs.iter().map(|run| run.gpu_seconds).collect();
     let settlement = if is_open {
         let (closed, settlement) = stored.hold.settle(&used, &free, stamp.now)?;
-        row::close(tx, &closed).await?;
+        write::close(tx, &closed).await?;
         settlement
     } else {
         let posted = before.gpu_seconds.checked_add(before.overrun);
@@ -173,111 +169,17 @@ pub async fn settle(
         stored.hold.settle_late(posted, &used, &free)?
     };
     for portion in &settlement.portions {
-        let run_id = charged_runs[portion.run_no].run_id;
-        book.post(tx, &movement_of(portion, (hold_id, run_id)), stamp).await?;
+        let run = charged_runs[portion.run_no];
+        book.post(tx, &posting::movement_of(portion, (hold_id, run.run_id)), stamp).await?;
     }
     for (run_no, run) in charged_runs.iter().enumerate() {
         let of_run = settlement.portions.iter().filter(|portion| portion.run_no == run_no);
-        charge(tx, (&stored.request, run), of_run, stamp).await?;
+        posting::charge(tx, (&stored.request, run), of_run, stamp).await?;
     }
-    row::give_back(tx, &book, (hold_id, &settlement.returned), stamp).await?;
+    write::give_back(tx, &book, (hold_id, &settlement.returned), stamp).await?;
 
-    let settled = figures(tx, hold_id).await?;
+    let settled = posting::figures(tx, hold_id).await?;
     let details = json!({ "new_runs": news_count, "late": !is_open, "settled": settled });
     stamp.audit(tx, "hold.settle", ("hold", hold_id), details).await?;
     Ok(settled)
-}
-
-/// The movement that takes a portion from where it is.
-fn movement_of(portion: &Portion, (hold_id, run_id): (Uuid, Uuid)) -> Movement {
-    let HoldPart { grant_id, gpu_seconds, usek } = portion.part;
-    let (kind, from, to) = match portion.source {
-        Source::Held => (EntryKind::Settled, AccountKind::Held, AccountKind::Settled),
-        Source::Free => (EntryKind::Settled, AccountKind::Free, AccountKind::Settled),
-        Source::Overrun => (EntryKind::Overrun, AccountKind::Uncovered, AccountKind::Overrun),
-    };
-    Movement {
-        kind,
-        transfer_id: run_id,
-        from: (grant_id, from),
-        to: (grant_id, to),
-        gpu_seconds,
-        usek,
-        hold_id: Some(hold_id),
-        run_id: Some(run_id),
-    }
-}
-
-/// Writes one charge for each grant that paid for the run. Overrun is not charged: nobody paid.
-async fn charge(
-    tx: &mut PgConnection,
-    (request, run): (&Place, &NewRun),
-    portions: impl Iterator<Item = &Portion>,
-    stamp: &Stamp<'_>,
-) -> Result<(), SettleError> {
-    let out_of_range = || HoldError::OutOfRange(request.hold_id);
-    let mut paid: Vec<HoldPart> = Vec::new();
-    for Portion { part, .. } in portions.filter(|portion| portion.source != Source::Overrun) {
-        match paid.iter_mut().find(|paid| paid.grant_id == part.grant_id) {
-            None => paid.push(*part),
-            Some(paid) => {
-                let time = paid.gpu_seconds.checked_add(part.gpu_seconds);
-                let money = paid.usek.checked_add(part.usek);
-                paid.gpu_seconds = time.ok_or_else(out_of_range)?;
-                paid.usek = money.ok_or_else(out_of_range)?;
-            }
-        }
-    }
-    for part in paid {
-        sqlx::query!(
-            "insert into accounting.charge (charge_id, run_id, hold_id, grant_id, agency_id,
-                 project_id, rate_id, month, gpu_seconds, usek, charged_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            id::fresh(),
-            run.run_id,
-            request.hold_id,
-            part.grant_id,
-            request.payer.agency_id,
-            request.payer.project_id,
-            request.rate_id,
-            Month::of(run.ended_at).first_day(),
-            part.gpu_seconds.get(),
-            part.usek.get(),
-            stamp.now,
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
-}
-
-/// What was posted for the hold until now, from the charges and the entries.
-async fn figures(tx: &mut PgConnection, hold_id: Uuid) -> Result<Settled, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"
-        with charged as (
-            select sum(gpu_seconds) as gpu_seconds, sum(usek) as usek
-            from accounting.charge where hold_id = $1
-        ), moved as (
-            select sum(amount) filter (where kind = 'returned') as returned,
-                sum(amount) filter (where kind = 'overrun') as overrun
-            from accounting.entry where hold_id = $1 and unit = 'gpu_seconds'
-        )
-        select coalesce(gpu_seconds, 0)::bigint as "gpu_seconds!",
-            coalesce(usek, 0)::bigint as "usek!",
-            coalesce(returned, 0)::bigint as "returned!",
-            coalesce(overrun, 0)::bigint as "overrun!"
-        from charged, moved
-        "#,
-        hold_id,
-    )
-    .fetch_one(tx)
-    .await?;
-    let place = |column| Inconsistency { table: "accounting.entry", column, row: hold_id };
-    Ok(Settled {
-        gpu_seconds: gpu_seconds(row.gpu_seconds, place("amount"))?,
-        usek: micro_sek(row.usek, place("amount"))?,
-        returned: gpu_seconds(row.returned, place("amount"))?,
-        overrun: gpu_seconds(row.overrun, place("amount"))?,
-    })
 }

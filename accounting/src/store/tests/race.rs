@@ -1,9 +1,14 @@
 //! What happens at the same time.
 //!
-//! Both defences were taken away in turn to see these tests work. Without `for update` in
-//! `Book::lock`, the first test still passes, because `grant_never_oversold` refuses the row, and
-//! the second fails, because losers meet the CHECK instead of a sentence. Without the lock and the
-//! CHECK, the first fails: more holds are placed than the grant has room for.
+//! Each defence was taken away once, to see these tests notice:
+//!
+//! - without `for update` in `Book::lock`, `racing_holds_never_oversell` still passes, because
+//!   `grant_never_oversold` refuses the row; `the_losers_of_a_race_are_told_why` fails, because
+//!   they meet the CHECK instead of a sentence;
+//! - without the CHECK alone, the races pass and `the_check_refuses_what_no_code_looked_at` fails;
+//! - without both, `racing_holds_never_oversell` fails: 11 holds are placed where 7 have room;
+//! - with the locks in the order of the request, PostgreSQL reports a deadlock;
+//! - without `run_charged_once`, one run is charged once per reader.
 
 use sqlx::PgPool;
 use tokio::task::JoinSet;
