@@ -190,9 +190,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in
-            ["", " ", "-5", "+5", "5e3", "1,2,3", "1.", ",5", "5 00", "1234 567", "NaN", "½", "1 kr"]
-        {
+        for text in [
+            "", " ", "-5", "+5", "5e3", "1,2,3", "1.", ",5", "5 00", "1234 567", "NaN", "½", "1 kr",
+        ] {
             assert_eq!(kronor(text), Err(AmountError::NotANumber(text.to_owned())), "{text}");
         }
     }
@@ -210,19 +210,15 @@ mod tests {
     #[test]
     fn what_is_shown_is_the_whole_amount() {
         let time = |seconds| show_gpu_time(GpuSeconds::new(seconds).unwrap());
-        assert_eq!([0, 59, 3_661, 4_442_709].map(time), [
-            "0:00:00",
-            "0:00:59",
-            "1:01:01",
-            "1 234:05:09"
-        ]);
+        assert_eq!(
+            [0, 59, 3_661, 4_442_709].map(time),
+            ["0:00:00", "0:00:59", "1:01:01", "1 234:05:09"]
+        );
         let money = |usek| show_kronor(MicroSek::new(usek).unwrap());
-        assert_eq!([0, 1, 12_500_000, 1_234_567_890_000].map(money), [
-            "0.00 kr",
-            "0.000001 kr",
-            "12.50 kr",
-            "1 234 567.89 kr"
-        ]);
+        assert_eq!(
+            [0, 1, 12_500_000, 1_234_567_890_000].map(money),
+            ["0.00 kr", "0.000001 kr", "12.50 kr", "1 234 567.89 kr"]
+        );
         assert_eq!(show_difference(-4_321), "-0.004321 kr");
         assert_eq!([show_ore(5), show_ore(-123_456)], ["0.05 kr", "-1 234.56 kr"]);
         assert_eq!([show_factor(1_000_000), show_factor(1_250_000)], ["1", "1.25"]);

@@ -168,12 +168,13 @@ fn origin(server: &str) -> Result<Url, ProfileError> {
 
 fn is_loopback(server: &Url) -> bool {
     let host = server.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let pem = std::fs::read(path)
-        .map_err(|cause| Failure::File { path: path.to_owned(), cause })?;
+    let pem =
+        std::fs::read(path).map_err(|cause| Failure::File { path: path.to_owned(), cause })?;
     let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
     if certificates.is_empty() {
         return Err(Failure::NoCertificate(path.to_owned()));
@@ -183,16 +184,9 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
 
 /// What TLS has against the server's certificate, if that is why there is no connection.
 fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String> {
-    causes(error).find_map(|cause| {
-        // An i/o error hides the error it carries from `source()`.
-        let carried = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match carried.or_else(|| cause.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(fault)) => Some(fault.to_string()),
-            _ => None,
-        }
+    causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(fault)) => Some(fault.to_string()),
+        _ => None,
     })
 }
 
@@ -200,41 +194,16 @@ fn root_cause(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
+/// The error and what lies below it.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |&error| {
+        // An i/o error passes over the error it carries when it is asked for its source.
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(carried) => Some(carried as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_https_and_a_name_and_nothing_else() {
-        for good in ["https://127.0.0.1:8443", "https://broker.example.se/", "https://[::1]:1"] {
-            assert!(origin(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://127.0.0.1:8443",
-            "127.0.0.1:8443",
-            "https://a/b",
-            "https://a?b",
-            "https://user:pw@a",
-            "",
-        ] {
-            assert!(matches!(origin(bad), Err(ProfileError::BadServer(_))), "{bad}");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_never_reached_through_a_proxy() {
-        for (server, loopback) in [
-            ("https://127.0.0.1:1", true),
-            ("https://[::1]:1", true),
-            ("https://localhost", true),
-            ("https://192.0.2.1", false),
-            ("https://broker.example.se", false),
-        ] {
-            assert_eq!(is_loopback(&origin(server).unwrap()), loopback, "{server}");
-        }
-    }
-}
+mod tests;

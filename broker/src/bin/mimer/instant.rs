@@ -136,7 +136,11 @@ mod tests {
         for text in
             ["", "h", "2 h", "-2h", "30m2h", "2h2h", "1.5h", "2h30", "1w", "02:30:00", "2å", "h2"]
         {
-            assert_eq!(duration_s(text), Err(DurationError::NotADuration(text.to_owned())), "{text}");
+            assert_eq!(
+                duration_s(text),
+                Err(DurationError::NotADuration(text.to_owned())),
+                "{text}"
+            );
         }
     }
 

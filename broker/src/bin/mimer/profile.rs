@@ -43,7 +43,9 @@ pub(crate) enum ProfileError {
     #[error("profile `{0}` has no server yet; name it with `--server https://…`")]
     NoServer(String),
     /// Something else than https.
-    #[error("`{0}` is not a server's address; write https:// and the name, as https://127.0.0.1:8443")]
+    #[error(
+        "`{0}` is not a server's address; write https:// and the name, as https://127.0.0.1:8443"
+    )]
     BadServer(String),
     /// A key that no header can carry.
     #[error("that is not an access key; copy the key as it was shown, on one line")]

@@ -2,7 +2,7 @@
 //!
 //! Whatever is shown was written by somebody, so that control characters never reach the terminal.
 
-use comfy_table::{Cell, CellAlignment, Row, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table, presets};
 
 /// A column's heading and which way it is aligned.
 pub(crate) struct Column(&'static str, CellAlignment);
@@ -30,15 +30,17 @@ pub(crate) fn list<const N: usize>(
     );
     for row in rows {
         let cells = columns.iter().zip(row);
-        table.add_row(Row::from_iter(
+        table.add_row(
             cells.map(|(Column(_, side), text)| Cell::new(plain(&text)).set_alignment(*side)),
-        ));
+        );
     }
     if table.is_empty() {
         return none.to_owned();
     }
-    let lines: Vec<String> =
-        table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        .collect();
     lines.join("\n")
 }
 
@@ -73,7 +75,8 @@ impl Sheet {
 /// The text without anything that could steer a terminal or turn its direction.
 pub(crate) fn plain(text: &str) -> String {
     let steers = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars()
         .map(|c| match c {
