@@ -90,6 +90,16 @@ async fn swapped_chunks_are_found_although_every_byte_is_there() {
 }
 
 #[tokio::test]
+async fn chunks_that_are_right_do_not_excuse_a_whole_that_is_not() {
+    let bench = Bench::new();
+    let whole = staging::Sha256::of(&bench.read(LARGE)).to_string();
+    bench.resign(&whole, &staging::Sha256::of(b"another").to_string());
+    let report = bench.fetch().await;
+    assert_eq!(faults(&report), [("file_changed", Some(LARGE), None)]);
+    assert_eq!(bench.handed_over(), []);
+}
+
+#[tokio::test]
 async fn extra_and_missing_files_are_named() {
     let bench = Bench::new();
     bench.write("år 2027/unsigned.csv", b"nobody signed this");
