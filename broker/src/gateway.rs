@@ -74,7 +74,8 @@ impl Gateway {
             let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
             // A kept connection may have died with the gateway since; then one fresh try is made.
             // Sending a call twice is harmless: every call that writes is idempotent by its job id.
-            if let Some(kept) = self.idle.lock().await.pop()
+            let kept = self.idle.lock().await.pop(); // A guard in the condition would outlive it.
+            if let Some(kept) = kept
                 && let Ok(answer) = self.ask(kept, call).await
             {
                 return Ok(answer);

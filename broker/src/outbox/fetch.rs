@@ -30,7 +30,7 @@ pub(super) async fn link(app: &App, claimed: &Claimed, link_id: Uuid) -> anyhow:
 
     let gid = accounts::any_of(&app.config.accounts.file, &slug)?.gid;
     let order = order(app, &started, transfer_id, gid);
-    let gate = LinkGate { pool: app.db.clone(), link_id, clock: app.clock.clone() };
+    let gate = LinkGate { pool: app.db.clone(), link_id, transfer_id, clock: app.clock.clone() };
     let report = match transfer::run_mover(&order, &app.config.staging.mover, &gate).await {
         Ok(report) => report,
         Err(broken) => Report::failed(transfer_id, link_id, &broken),

@@ -1,0 +1,148 @@
+//! Starting an installation, piece by piece.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use record::Clock;
+
+use super::settings::{self, Places};
+use super::{ACCOUNT, SIMULATED_NVML, SIMULATED_SLURM, Site, Slurm};
+use crate::accounts::PosixUser;
+use crate::fake_gateway::{FakeGateway, FakePlan};
+use crate::{Cluster, ClusterPlan, Daemon, SftpStore, Workspace, poll, port};
+
+const BOUND: Duration = Duration::from_secs(90);
+
+pub(super) async fn real(nodes: usize) -> Result<Site> {
+    let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
+    let user = PosixUser::project(1)?;
+    cluster.add_project_account(ACCOUNT).await?;
+    cluster.add_user(ACCOUNT, &user).await?;
+    let workspace = Workspace::create("site")?;
+    let socket = workspace.path().join("gateway.sock");
+    let gateway = gateway(workspace.path(), &cluster, &socket).await?;
+    let simulated = vec![SIMULATED_NVML.to_owned()];
+    finish(workspace, Slurm::Real(Box::new(cluster)), Some(gateway), user, simulated).await
+}
+
+pub(super) async fn fake() -> Result<Site> {
+    let user = PosixUser::project(1)?;
+    let workspace = Workspace::create("site")?;
+    let socket = workspace.path().join("gateway.sock");
+    let plan = FakePlan { run_seconds: 2, ..FakePlan::default() };
+    let gateway = FakeGateway::start(&socket, plan, Clock::System)?;
+    let simulated = vec![SIMULATED_SLURM.to_owned(), SIMULATED_NVML.to_owned()];
+    finish(workspace, Slurm::Fake(gateway), None, user, simulated).await
+}
+
+/// Everything that is the same on a real and on a simulated Slurm.
+async fn finish(
+    workspace: Workspace,
+    slurm: Slurm,
+    gateway: Option<Daemon>,
+    user: PosixUser,
+    simulated: Vec<String>,
+) -> Result<Site> {
+    let sftp = SftpStore::start().await?;
+    let https_port = port::free()?;
+    settings::make_area(&slurm, &workspace, &user)?;
+    let places = Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, https_port };
+    settings::write_accounts(&places, &user)?;
+    settings::write_mimerd(&places, &simulated)?;
+
+    let config = workspace.path().join("mimerd.toml");
+    let mut command = Command::new(program("mimerd")?);
+    command.arg("--config").arg(&config).arg("serve").env("RUST_LOG", "info,sqlx=warn");
+    let mut mimerd = Daemon::spawn("mimerd", command, &workspace.path().join("mimerd.log"))?;
+    let ca = workspace.path().join("state/tls/ca.pem");
+    mimerd
+        .until_ready(BOUND, async || {
+            let there = tokio::net::TcpStream::connect(("127.0.0.1", https_port)).await.is_ok();
+            Ok(there && ca.exists())
+        })
+        .await?;
+    let mut site = Site {
+        agents: Vec::new(),
+        mimerd: Some(mimerd),
+        gateway,
+        slurm,
+        sftp,
+        user,
+        https_port,
+        simulated,
+        workspace,
+    };
+    for node in settings::node_names(&site.slurm) {
+        let agent = agent(&site, &node).await?;
+        site.agents.push(agent);
+    }
+    Ok(site)
+}
+
+/// Starts the real gateway with bounds for this cluster.
+pub(super) async fn gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<Daemon> {
+    let bounds = settings::write_gateway(dir, cluster, socket)?;
+    let mut command = Command::new(program("mimer-slurm-gateway")?);
+    command.arg("--config").arg(bounds).env_clear().env("PATH", "/usr/bin:/bin");
+    let mut gateway = Daemon::spawn("gateway", command, &dir.join("gateway.log"))?;
+    let socket = socket.to_owned();
+    gateway
+        .until_ready(BOUND, async || Ok(tokio::net::UnixStream::connect(&socket).await.is_ok()))
+        .await?;
+    Ok(gateway)
+}
+
+/// Starts one node's agent over the simulated NVML.
+async fn agent(site: &Site, node: &str) -> Result<Daemon> {
+    let token = site.mimerd_says(&["add-node", node]).await?;
+    let nvml = settings::make_nvml_dir(&site.nvml_dir(), node)?;
+    let config = settings::write_agent(site, node, &token)?;
+    let mut command = Command::new(program("mimer-agent")?);
+    command
+        .arg("--config")
+        .arg(config)
+        .env("MIMER_SIMULATED_NVML_DIR", nvml)
+        .env("MIMER_SIMULATED_NVML_NODE", node);
+    Daemon::spawn("agent", command, &site.dir().join(format!("agent-{node}.log")))
+}
+
+/// Runs a command of `mimerd` and returns what it printed.
+pub(super) async fn mimerd_says(config: &Path, arguments: &[&str]) -> Result<String> {
+    let output = tokio::process::Command::new(program("mimerd")?)
+        .arg("--config")
+        .arg(config)
+        .args(arguments)
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "mimerd {} failed: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// A program of the workspace, built beside the program that asks.
+pub fn program(name: &str) -> Result<std::path::PathBuf> {
+    let own = std::env::current_exe().context("finding this program")?;
+    let found =
+        own.ancestors().skip(1).take(3).map(|dir| dir.join(name)).find(|path| path.exists());
+    found.with_context(|| {
+        format!("{name} is not built: run `cargo build --workspace`, or use `cargo xtask`")
+    })
+}
+
+/// Waits for a condition of a site, with the log's tail when it never comes.
+pub async fn until_some<T>(
+    site: &Site,
+    what: &str,
+    bound: Duration,
+    look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    poll::until_some(what, bound, look)
+        .await
+        .with_context(|| format!("the end of mimerd's log:\n{}", site.mimerd_log()))
+}

@@ -1,0 +1,163 @@
+//! From an empty broker to a grant: fund, pool, prices, project, request, decision.
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use record::{Clock, id};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::People;
+use crate::site::{ACCOUNT, PROJECT, Site};
+
+/// What the story's grant allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// GPU-seconds granted.
+    pub gpu_seconds: i64,
+    /// Ceiling in µSEK.
+    pub usek: i64,
+    /// Longest job.
+    pub max_wall_time_s: i64,
+    /// Most GPUs of one job.
+    pub max_gpus: i64,
+    /// How long from now the grant is valid.
+    pub valid_for: TimeDelta,
+}
+
+/// A grant with room for everything the story does.
+pub const TERMS: Terms = Terms {
+    gpu_seconds: 100 * 3600,
+    usek: 50_000_000_000,
+    max_wall_time_s: 4 * 3600,
+    max_gpus: 8,
+    valid_for: TimeDelta::days(30),
+};
+
+/// Price of the story: 25 kronor per GPU-hour.
+pub const PRICE_USEK: i64 = 25_000_000;
+
+/// What the story got.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    /// The project.
+    pub project_id: Uuid,
+    /// The fund it draws on.
+    pub fund_id: Uuid,
+    /// The pool its time comes from.
+    pub pool_id: Uuid,
+    /// The request that was approved.
+    pub request_id: Uuid,
+    /// The grant.
+    pub grant_id: Uuid,
+}
+
+/// Plays the story up to the grant.
+pub(super) async fn until_granted(site: &Site, people: &People, terms: &Terms) -> Result<Granted> {
+    let now = Clock::System.now();
+    let granted = Granted {
+        project_id: id::fresh(),
+        fund_id: id::fresh(),
+        pool_id: id::fresh(),
+        request_id: id::fresh(),
+        grant_id: id::fresh(),
+    };
+    set_up_capacity(site, people, &granted, now).await?;
+    let project = json!({
+        "project_id": granted.project_id,
+        "agency_id": people.agency_id,
+        "slug": PROJECT,
+        "title": "Stroke imaging: earlier answers",
+        "data_class": "confidential",
+        "controller_login": people.controller.login,
+        "slurm_account": ACCOUNT,
+    });
+    people.anna.post("/v1/projects", &project).await?;
+    let path = format!("/v1/projects/{}/requests", granted.project_id);
+    people.anna.post(&path, &request(&granted, now)).await?;
+    let path = format!("/v1/requests/{}/approval", granted.request_id);
+    people.decider.post(&path, &approval(&granted, terms, now)).await?;
+    Ok(granted)
+}
+
+/// What the operator and finance do before anybody can ask.
+async fn set_up_capacity(
+    site: &Site,
+    people: &People,
+    granted: &Granted,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let (from, until) = (now - TimeDelta::days(1), now + TimeDelta::days(365));
+    let fund = json!({
+        "fund_id": granted.fund_id,
+        "name": "Public sector 2027",
+        "purpose": "public_sector",
+        "ceiling_usek": 30_000_000_000_000_i64,
+        "valid_from": from,
+        "valid_until": until,
+    });
+    people.operator.post("/v1/funds", &fund).await?;
+    let pool = json!({
+        "pool_id": granted.pool_id,
+        "fund_id": granted.fund_id,
+        "cluster": site.cluster_name(),
+        "class": "h200",
+        "gpu_type": "h200",
+        "gpus_per_node": 8,
+        "partition": "confidential",
+        "gpu_seconds": 1_000_000_i64 * 3600,
+        "valid_from": from,
+        "valid_until": until,
+    });
+    people.operator.post("/v1/pools", &pool).await?;
+    let card = json!({
+        "rate_card_id": id::fresh(),
+        "name": "Mimer 2027:1",
+        "valid_from": from,
+        "valid_until": null,
+        "rates": [{
+            "rate_id": id::fresh(),
+            "class": "h200",
+            "partition": "confidential",
+            "price_usek_per_gpu_hour": PRICE_USEK,
+            "factor_ppm": 1_000_000,
+        }],
+    });
+    people.finance.post("/v1/rate-cards", &card).await?;
+    Ok(())
+}
+
+fn request(granted: &Granted, now: DateTime<Utc>) -> Value {
+    json!({
+        "request_id": granted.request_id,
+        "purpose": "Train a model that finds strokes earlier",
+        "class": "h200",
+        "gpu_seconds": 100 * 3600,
+        "gpus_at_once": 8,
+        "longest_run_s": 4 * 3600,
+        "from": now,
+        "until": now + TimeDelta::days(30),
+        "pattern": "data_to_compute",
+    })
+}
+
+fn approval(granted: &Granted, terms: &Terms, now: DateTime<Utc>) -> Value {
+    let scores: Vec<Value> = ["societal_benefit", "security", "need", "feasibility"]
+        .iter()
+        .map(|criterion| json!({ "criterion": criterion, "points": 4 }))
+        .collect();
+    json!({
+        "decision_id": id::fresh(),
+        "scores": scores,
+        "motivation": "High benefit for patients; the data stays protected.",
+        "grant": {
+            "grant_id": granted.grant_id,
+            "pool_id": granted.pool_id,
+            "gpu_seconds": terms.gpu_seconds,
+            "usek": terms.usek,
+            "valid_from": now - TimeDelta::minutes(1),
+            "valid_until": now + terms.valid_for,
+            "max_wall_time_s": terms.max_wall_time_s,
+            "max_gpus": terms.max_gpus,
+        },
+    })
+}
