@@ -40,9 +40,12 @@ impl Kind {
 /// The drawing is this many units wide; it is stretched to the width of its cell.
 const WIDTH: i64 = 1000;
 
+/// Narrower than this nobody would see it.
+const LEAST: i64 = 4;
+
 /// One bar of `parts` laid end to end, the whole width standing for `full`.
 ///
-/// What is more than nothing is at least one unit wide; what would pass the end is cut there.
+/// What is more than nothing is at least [`LEAST`] units wide; what would pass the end is cut there.
 pub(crate) fn bar(parts: &[(Kind, i64)], full: i64) -> Markup {
     let mut spans = Vec::with_capacity(parts.len());
     let mut from = 0;
@@ -77,7 +80,7 @@ fn units(amount: i64, full: i64) -> i64 {
         return 0;
     }
     let units = i128::from(amount) * i128::from(WIDTH) / i128::from(full);
-    i64::try_from(units).unwrap_or(WIDTH).clamp(1, WIDTH)
+    i64::try_from(units).unwrap_or(WIDTH).clamp(LEAST, WIDTH)
 }
 
 #[cfg(test)]
@@ -95,7 +98,7 @@ mod tests {
     #[test]
     fn a_little_is_seen_and_nothing_is_not() {
         let drawn = bar(&[(Kind::Used, 1), (Kind::Idle, 0)], i64::MAX).into_string();
-        assert!(drawn.contains(r#"class="used" x="0" y="0" width="1""#), "{drawn}");
+        assert!(drawn.contains(r#"class="used" x="0" y="0" width="4""#), "{drawn}");
         assert!(!drawn.contains("idle"), "{drawn}");
     }
 }

@@ -20,6 +20,13 @@ mod text;
 pub use language::Language;
 pub use page::frame::Frame;
 
+/// True if pages have a word for `code` among the words for `family` ("attempt", "link").
+///
+/// For the test that compares the words with the database's enums.
+pub fn has_word(family: &str, code: &str) -> bool {
+    text::word::family(family).is_some_and(|words| words.iter().any(|(known, _)| *known == code))
+}
+
 /// The style sheet, served as `/style.css` with type `text/css`.
 pub const STYLE: &str = include_str!("style.css");
 

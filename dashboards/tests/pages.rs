@@ -44,7 +44,7 @@ fn in_both_languages() -> Vec<(&'static str, Language, String)> {
 fn opened<'a>(html: &'a str, tag: &str) -> Vec<&'a str> {
     let start = format!("<{tag}");
     html.match_indices(&start)
-        .map(|(at, _)| html[at..].split('>').next().unwrap())
+        .map(|(at, _)| html[at..].split('>').next().unwrap_or_default())
         .filter(|text| matches!(text[start.len()..].chars().next(), None | Some(' ')))
         .collect()
 }

@@ -124,13 +124,25 @@ fn fault_table(l: Language, faults: &[SettingFault]) -> Markup {
         html! {
             tbody { @for fault in faults { tr lang="en" {
                 th scope="row" { code { (fault.setting) } }
-                td.text { code { (fault.expected) } }
-                td.text { code { (fault.actual) } }
+                td.text { (list(&fault.expected)) }
+                td.text { (list(&fault.actual)) }
                 td.text { (fault.feature) }
                 td.text { (fault.sentence) }
             } } }
         },
     )
+}
+
+/// A value of slurm.conf, which may be broken after a comma and nowhere else.
+fn list(value: &str) -> Markup {
+    html! {
+        code {
+            @for (place, word) in value.split(',').enumerate() {
+                @if place > 0 { "," wbr; }
+                (word)
+            }
+        }
+    }
 }
 
 fn exceptions(l: Language, exceptions: &[ExceptionLine]) -> Markup {
@@ -222,7 +234,7 @@ fn chain(l: Language, chain: &ChainView) -> Markup {
                 KeyFigure {
                     label: l.say(text::SEALS),
                     value: figure::whole(chain.seal_count),
-                    note: format!("{} {sealed}", l.say(text::LAST_SEALED)),
+                    note: l.fill(text::LAST_SEALED, &[("at", &sealed)]),
                 },
                 KeyFigure {
                     label: l.say(text::TAIL),

@@ -71,8 +71,8 @@ texts! {
 
     CHAIN: "Seal of the record", "Huvudbokens försegling";
     SEALS: "Seals in the chain", "Förseglingar i kedjan";
-    LAST_SEALED: "Last sealed", "Senast förseglat";
-    NEVER: "Never", "Aldrig";
+    LAST_SEALED: "Last sealed: {at}", "Senast förseglat: {at}";
+    NEVER: "never", "aldrig";
     TAIL: "Rows that wait for their seal", "Rader som väntar på försegling";
     TABLE: "Table", "Tabell";
     ROWS: "Rows", "Rader";

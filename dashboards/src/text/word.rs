@@ -20,7 +20,7 @@ texts! {
     HOLD_SETTLED: "Settled", "Avräknad";
     HOLD_RELEASED: "Released", "Återlämnad";
 
-    AGENCY_MEMBER: "agency", "myndighet";
+    AGENCY_MEMBER: "agency member", "myndighetens medlem";
     DECIDER: "decider", "beslutsfattare";
     OPERATOR: "operator", "drift";
     FINANCE: "finance", "ekonomi";
@@ -47,7 +47,7 @@ texts! {
     COUNTER_PROCESSES: "processes", "processer";
 }
 
-type Words = &'static [(&'static str, super::Text)];
+pub(crate) type Words = &'static [(&'static str, super::Text)];
 
 /// States of an attempt.
 pub(crate) const ATTEMPT: Words = &[
@@ -104,9 +104,23 @@ pub(crate) const COUNTER: Words = &[
     ("process_count", COUNTER_PROCESSES),
 ];
 
+/// The words for one family of codes.
+pub(crate) fn family(name: &str) -> Option<Words> {
+    match name {
+        "attempt" => Some(ATTEMPT),
+        "hold" => Some(HOLD),
+        "role" => Some(ROLE),
+        "link" => Some(LINK),
+        "decision" => Some(DECISION),
+        "missing" => Some(MISSING),
+        "counter" => Some(COUNTER),
+        _ => None,
+    }
+}
+
 impl Language {
     /// The word for a code, or the code itself if there is none.
-    pub(crate) fn word<'a>(self, words: Words, code: &'a str) -> &'a str {
+    pub(crate) fn word(self, words: Words, code: &str) -> &str {
         words.iter().find(|(known, _)| *known == code).map_or(code, |(_, text)| self.say(*text))
     }
 }

@@ -12,7 +12,7 @@ fn charge(number: u128, project: ProjectRef, amount: (i64, i64)) -> ChargeLine {
         charge_id: id(number),
         project,
         job_plan_id: (number != 93).then_some(id(20)),
-        slurm_job_id: 500_000 + i64::try_from(number).unwrap(),
+        slurm_job_id: 500_000 + i64::try_from(number).expect("a small number"),
         ended_at: at("2027-03-03T09:02:11Z"),
         gpu_count: 2,
         state: "COMPLETED".to_owned(),
@@ -35,7 +35,7 @@ pub(crate) fn finance() -> FinanceView {
         ore,
     };
     FinanceView {
-        month: "2027-03".parse().unwrap(),
+        month: "2027-03".parse().expect("a month"),
         provisional: true,
         agencies: vec![
             AgencyBill {

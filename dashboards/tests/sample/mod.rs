@@ -35,11 +35,11 @@ pub(crate) fn id(number: u128) -> Uuid {
 }
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
+    text.parse().expect("a time of RFC 3339")
 }
 
 pub(crate) fn seconds(amount: i64) -> GpuSeconds {
-    GpuSeconds::new(amount).unwrap()
+    GpuSeconds::new(amount).expect("not below zero")
 }
 
 pub(crate) fn hours(amount: i64) -> GpuSeconds {
@@ -47,7 +47,7 @@ pub(crate) fn hours(amount: i64) -> GpuSeconds {
 }
 
 pub(crate) fn usek(amount: i64) -> MicroSek {
-    MicroSek::new(amount).unwrap()
+    MicroSek::new(amount).expect("not below zero")
 }
 
 pub(crate) fn kronor(amount: i64) -> MicroSek {

@@ -21,7 +21,7 @@ fn job(number: u128, name: &str, state: &str) -> JobLine {
         gpu_count: 2,
         state: Some(state.to_owned()),
         slurm_state: Some(if over { "COMPLETED" } else { "RUNNING" }.to_owned()),
-        slurm_job_id: Some(500_000 + i64::try_from(number).unwrap()),
+        slurm_job_id: Some(500_000 + i64::try_from(number).expect("a small number")),
         charged: seconds(if over { 4_502 } else { 0 }),
         charged_usek: usek(if over { 62_527_778 } else { 0 }),
         over,
