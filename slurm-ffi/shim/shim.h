@@ -1,0 +1,191 @@
+/*
+ * libslurm behind fixed signatures.
+ *
+ * Rust sees only what stands here: integers of fixed width, structs of our own, and opaque replies.
+ * No field of a Slurm struct is named outside shim.c, so a release of Slurm that moves, renames or
+ * retypes one changes shim.c and nothing else.
+ *
+ * Rules that hold for every function:
+ *  - it returns 0, a Slurm or libc error number, or SHIM_UNKNOWN when libslurm failed without one;
+ *  - on failure every out-pointer is NULL;
+ *  - a `const char *` in a view is NULL or a NUL-terminated string that lives as long as the reply;
+ *  - a reply is freed whole, once, by the function named for it.
+ */
+#ifndef MIMER_SHIM_H
+#define MIMER_SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHIM_UNKNOWN (-1)
+
+/* The release of the headers this was built with, and the SONAME major that belongs to it. */
+uint32_t shim_header_release(void);
+uint32_t shim_header_api_major(void);
+/* The SONAME major of the library that was loaded; callable before shim_init. */
+uint32_t shim_library_api_major(void);
+
+/* 1 when plugins can find the names of stubs.c in this program; callable before shim_init. */
+int shim_stubs_are_exported(void);
+
+/* Reads the file named by SLURM_CONF. Ends the process (exit 1) when the file cannot be parsed. */
+void shim_init(void);
+/* Writes the text of an error number, cut to `size` bytes with its NUL. */
+void shim_error_text(int code, char *buffer, size_t size);
+/* 0 when the primary controller answers. */
+int shim_ping(void);
+
+/* What the gateway compares with the broker's needs. */
+typedef struct shim_settings {
+	const char *release;
+	const char *cluster;
+	const char *accounting_storage_tres;
+	const char *mcs_plugin;
+	const char *mcs_parameters;
+	const char *job_submit_plugins;
+	uint32_t accounting_storage_enforce;
+	uint32_t enforce_part_limits;
+	uint32_t private_data;
+	uint32_t prolog_flags;
+	uint32_t first_job_id;
+	uint32_t max_job_id;
+	uint32_t min_job_age_s;
+	uint32_t slurm_user_id;
+} shim_settings;
+
+typedef struct shim_settings_reply shim_settings_reply;
+int shim_load_settings(shim_settings_reply **reply);
+void shim_settings_view(const shim_settings_reply *reply, shim_settings *view);
+void shim_free_settings(shim_settings_reply *reply);
+
+/* One job as slurmctld has it. Times are seconds since the epoch, sentinels included. */
+typedef struct shim_job {
+	int64_t submitted_at;
+	int64_t started_at;
+	int64_t ended_at;
+	const char *admin_comment;
+	const char *account;
+	const char *partition;
+	const char *reason_text;
+	const char *tres_alloc;
+	const char *mcs_label;
+	const char *nodes;
+	uint32_t job_id;
+	uint32_t state;
+	uint32_t reason;
+	uint32_t priority;
+	uint32_t uid;
+	uint32_t restart_count;
+	uint32_t wait_status;
+	uint32_t gres_detail_count;
+} shim_job;
+
+typedef struct shim_jobs_reply shim_jobs_reply;
+int shim_load_job(uint32_t job_id, shim_jobs_reply **reply);
+int shim_load_jobs(shim_jobs_reply **reply);
+uint32_t shim_job_count(const shim_jobs_reply *reply);
+void shim_job_view(const shim_jobs_reply *reply, uint32_t index, shim_job *view);
+/* GRES of the job on its `node_index`-th node, or NULL. */
+const char *shim_job_gres(const shim_jobs_reply *reply, uint32_t index, uint32_t node_index);
+void shim_free_jobs(shim_jobs_reply *reply);
+
+/* Writes the `index`-th name of a Slurm node list; 0, or SHIM_UNKNOWN if there is none or no room. */
+int shim_host_at(const char *nodes, uint32_t index, char *buffer, size_t size);
+
+/* A batch job, always held and never requeued. Every pointer outlives the call; `qos` may be NULL. */
+typedef struct shim_submission {
+	const char *admin_comment;
+	const char *account;
+	const char *partition;
+	const char *qos;
+	const char *name;
+	const char *tres_per_node;
+	const char *work_dir;
+	const char *std_out;
+	const char *std_err;
+	const char *script;
+	const char *const *environment;
+	uint64_t memory_mib; /* 0: the partition's default */
+	uint32_t environment_count;
+	uint32_t job_id;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t time_limit_min;
+	uint32_t cpu_count;
+} shim_submission;
+
+/* `job_id` becomes the id of the accepted job. */
+int shim_submit(const shim_submission *submission, uint32_t *job_id);
+/* Turns a hold that the job's user could lift into one that only an operator can. */
+int shim_hold(uint32_t job_id);
+int shim_release(uint32_t job_id);
+int shim_cancel(uint32_t job_id);
+
+/* A connection to slurmdbd: one thread only, ever. */
+typedef struct shim_db shim_db;
+int shim_db_open(shim_db **db);
+void shim_db_close(shim_db *db);
+
+/* Rows read from slurmdbd, with the destructor of their kind. */
+typedef struct shim_rows shim_rows;
+size_t shim_row_count(const shim_rows *rows);
+void shim_free_rows(shim_rows *rows);
+
+typedef struct shim_record {
+	uint64_t db_index;
+	int64_t submitted_at;
+	int64_t started_at;
+	int64_t ended_at;
+	const char *cluster;
+	const char *admin_comment;
+	const char *account;
+	const char *partition;
+	const char *user;
+	const char *tres_alloc;
+	const char *nodes;
+	uint32_t job_id;
+	uint32_t uid;
+	uint32_t state;
+	uint32_t suspended_s;
+	uint32_t wait_status;
+} shim_record;
+
+/* All incarnations of the named jobs on one cluster, whenever they were. */
+int shim_db_records(shim_db *db, const char *cluster, const uint32_t *job_ids, size_t job_count,
+		    shim_rows **rows);
+void shim_record_view(const shim_rows *rows, size_t index, shim_record *view);
+
+typedef struct shim_association {
+	const char *cluster;
+	const char *account;
+	const char *parent;
+	const char *user;
+	const char *partition;
+} shim_association;
+
+int shim_db_associations(shim_db *db, const char *cluster, shim_rows **rows);
+void shim_association_view(const shim_rows *rows, size_t index, shim_association *view);
+
+typedef struct shim_tres {
+	const char *type;
+	const char *name;
+	uint32_t id;
+} shim_tres;
+
+int shim_db_tres(shim_db *db, shim_rows **rows);
+void shim_tres_view(const shim_rows *rows, size_t index, shim_tres *view);
+
+/* slurmdbd's settings as `Name = value` lines; freed with shim_free_text. */
+int shim_db_settings(shim_db *db, char **text);
+void shim_free_text(char *text);
+
+/* What the C compiler made of the structs above: compared with bindgen's view in tests/abi.rs. */
+typedef struct shim_field {
+	const char *name; /* "struct" or "struct.field" */
+	size_t offset;
+	size_t size;
+} shim_field;
+
+const shim_field *shim_layout(size_t *count);
+
+#endif

@@ -1,0 +1,107 @@
+//! The bounds: what any caller may ask for, whoever they are.
+//!
+//! The gateway trusts nobody, the broker included: everything here is checked against a file that
+//! only root can change, by the supervisor, before a worker that may talk to Slurm sees the call.
+//! [`Bounds::check_job`] touches nothing but its arguments; only the work directory needs the disk.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use slurm_wire::{JobRow, JobSpec, Refusal, RefusalCode};
+
+mod account;
+mod file;
+mod job;
+mod script;
+mod work_dir;
+
+pub use account::AccountTree;
+pub use file::{BoundsFile, BoundsFileError, SlurmSection};
+
+/// Slurm reserves job ids from here on for itself (MAX_JOB_ID, 2^26 - 1, in slurm.conf(5)).
+const JOB_ID_LIMIT: u32 = 1 << 26;
+
+/// First uid and gid of people: everything below belongs to the system (Debian Policy 9.2.2).
+const FIRST_PERSON: u32 = 1000;
+
+/// The section `[bounds]` of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    /// First uid that jobs may run as; gids obey the same range.
+    pub uid_min: u32,
+    /// Last uid that jobs may run as.
+    pub uid_max: u32,
+    /// Root of the broker's account subtree.
+    pub account_root: String,
+    /// Partitions that jobs may go to.
+    pub partitions: Vec<String>,
+    /// QOS that jobs may ask for.
+    pub qos: Vec<String>,
+    /// First job id of the broker.
+    pub job_id_min: u32,
+    /// Last job id of the broker.
+    pub job_id_max: u32,
+    /// Directory that every work directory lies in.
+    pub work_dir_prefix: PathBuf,
+    /// Most GPUs of one job.
+    pub max_gpus: u32,
+    /// Longest wall time limit, in minutes.
+    pub max_wall_time_min: u32,
+    /// What every key starts with: how the gateway knows the broker's jobs.
+    #[serde(default = "key_prefix")]
+    pub key_prefix: String,
+}
+
+fn key_prefix() -> String {
+    "mimer:".to_owned()
+}
+
+impl Bounds {
+    /// Checks everything of a job except its account, which needs Slurm's account tree.
+    pub fn check_job(&self, spec: &JobSpec) -> Result<(), Refusal> {
+        job::check(self, spec)?;
+        script::check(&spec.script)?;
+        work_dir::check(&self.work_dir_prefix, &spec.work_dir)
+    }
+
+    /// Checks that an id is the broker's.
+    pub fn check_job_id(&self, job_id: u32) -> Result<(), Refusal> {
+        if (self.job_id_min..=self.job_id_max).contains(&job_id) {
+            return Ok(());
+        }
+        Err(refusal(
+            RefusalCode::JobIdOutOfRange,
+            format!(
+                "job {job_id} is not one of the broker's ids {} to {}",
+                self.job_id_min, self.job_id_max
+            ),
+        ))
+    }
+
+    /// Checks that a job that Slurm has is the broker's to change.
+    pub fn check_ownership(&self, row: &JobRow, tree: &AccountTree) -> Result<(), Refusal> {
+        let marked =
+            row.admin_comment.as_deref().is_some_and(|key| key.starts_with(&self.key_prefix));
+        let inside = row.account.as_deref().is_some_and(|account| tree.contains(account));
+        if marked && inside {
+            return Ok(());
+        }
+        Err(refusal(
+            RefusalCode::NotOurJob,
+            format!(
+                "job {} is not the broker's: its account must lie under {} and its admin comment \
+                 start with {}",
+                row.job_id, self.account_root, self.key_prefix
+            ),
+        ))
+    }
+}
+
+/// A refusal by the gateway itself, without an error of Slurm's.
+pub(crate) fn refusal(code: RefusalCode, sentence: impl Into<String>) -> Refusal {
+    Refusal { code, sentence: sentence.into(), slurm_errno: None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The broker's account subtree, walked from Slurm's associations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use slurm_wire::{AccountRow, AssociationRow, Refusal, RefusalCode};
+
+use super::refusal;
+use crate::association::Association;
+
+/// The accounts from the broker's root downwards, and the associations in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountTree {
+    accounts: BTreeMap<String, Option<String>>,
+    associations: Vec<AssociationRow>,
+}
+
+impl AccountTree {
+    /// Keeps of all the cluster's associations what lies under `root`, itself included.
+    pub fn under(root: &str, all: Vec<Association>) -> Self {
+        let mut children: BTreeMap<&str, Vec<&Association>> = BTreeMap::new();
+        for own in all.iter().filter(|association| association.user.is_none()) {
+            children.entry(own.parent.as_deref().unwrap_or_default()).or_default().push(own);
+        }
+        let root_row = all.iter().find(|it| it.user.is_none() && it.account == root);
+        let mut accounts = BTreeMap::new();
+        let mut waiting: Vec<&Association> = root_row.into_iter().collect();
+        while let Some(account) = waiting.pop() {
+            let first_time =
+                accounts.insert(account.account.clone(), account.parent.clone()).is_none();
+            if first_time {
+                // A loop in somebody's data must not become a loop in ours.
+                waiting.extend(children.get(account.account.as_str()).into_iter().flatten());
+            }
+        }
+        let inside: BTreeSet<&String> = accounts.keys().collect();
+        let associations = all
+            .iter()
+            .filter(|association| inside.contains(&association.account))
+            .map(|association| AssociationRow {
+                cluster: association.cluster.clone(),
+                account: association.account.clone(),
+                user: association.user.clone(),
+                partition: association.partition.clone(),
+            })
+            .collect();
+        Self { accounts, associations }
+    }
+
+    /// True if `account` is the root or lies under it.
+    pub fn contains(&self, account: &str) -> bool {
+        self.accounts.contains_key(account)
+    }
+
+    /// Refuses an account that is not inside, by name.
+    pub fn check(&self, root: &str, account: &str) -> Result<(), Refusal> {
+        if self.contains(account) {
+            return Ok(());
+        }
+        Err(refusal(
+            RefusalCode::ForeignAccount,
+            format!("the Slurm account {account:?} does not lie under {root:?}"),
+        ))
+    }
+
+    /// The accounts, by name.
+    pub fn accounts(&self) -> Vec<AccountRow> {
+        let row = |(name, parent): (&String, &Option<String>)| AccountRow {
+            name: name.clone(),
+            parent: parent.clone(),
+        };
+        self.accounts.iter().map(row).collect()
+    }
+
+    /// The associations in those accounts.
+    pub fn associations(&self) -> &[AssociationRow] {
+        &self.associations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(name: &str, parent: Option<&str>) -> Association {
+        Association {
+            cluster: "mimer".to_owned(),
+            account: name.to_owned(),
+            parent: parent.map(ToOwned::to_owned),
+            user: None,
+            partition: None,
+        }
+    }
+
+    fn user(name: &str, account_name: &str) -> Association {
+        Association { user: Some(name.to_owned()), ..account(account_name, None) }
+    }
+
+    fn site() -> AccountTree {
+        let all = vec![
+            account("root", None),
+            account("public", Some("root")),
+            account("health", Some("public")),
+            account("register", Some("health")),
+            account("research", Some("root")),
+            user("p-0001", "register"),
+            user("p-0002", "research"),
+            user("root", "root"),
+        ];
+        AccountTree::under("public", all)
+    }
+
+    #[test]
+    fn the_subtree_reaches_as_deep_as_the_accounts_do() {
+        let names: Vec<String> = site().accounts().into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["health", "public", "register"]);
+    }
+
+    #[test]
+    fn a_foreign_account_is_refused_by_name() {
+        for name in ["research", "root", "", "Public", "public,research"] {
+            let refused = site().check("public", name).unwrap_err();
+            assert_eq!(refused.code, RefusalCode::ForeignAccount, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_user_under_a_foreign_account_is_not_shown() {
+        let users: Vec<_> = site().associations().iter().filter_map(|it| it.user.clone()).collect();
+        assert_eq!(users, ["p-0001"]);
+    }
+
+    #[test]
+    fn a_user_named_like_an_account_makes_no_account() {
+        let tree = AccountTree::under("public", vec![user("x", "public")]);
+        assert!(!tree.contains("public"));
+    }
+
+    #[test]
+    fn a_loop_in_the_parents_ends() {
+        let all = vec![account("public", Some("health")), account("health", Some("public"))];
+        assert_eq!(AccountTree::under("public", all).accounts().len(), 2);
+    }
+}

@@ -1,0 +1,229 @@
+//! The bounds file: TOML, root's, and the gateway's only configuration.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bounds, FIRST_PERSON, JOB_ID_LIMIT};
+use crate::needs::Need;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundsFile {
+    /// Path of the Unix socket; replaced at start.
+    pub socket: PathBuf,
+    /// Group that may connect; without it, the gateway's own.
+    pub socket_gid: Option<u32>,
+    /// Uids that may call.
+    pub callers: Vec<u32>,
+    /// Most connections at once.
+    #[serde(default = "max_connections")]
+    pub max_connections: u32,
+    /// Address for `/metrics`; without it there is none.
+    pub metrics: Option<SocketAddr>,
+    /// How to reach Slurm.
+    pub slurm: SlurmSection,
+    /// What callers may ask for.
+    pub bounds: Bounds,
+}
+
+/// How to reach Slurm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlurmSection {
+    /// The gateway's own copy of slurm.conf, with short MessageTimeout and TCPTimeout.
+    pub conf: PathBuf,
+    /// The cluster's name.
+    pub cluster: String,
+    /// A call to slurmctld that takes longer costs the worker its life.
+    #[serde(default = "ctl_deadline_ms")]
+    pub ctl_deadline_ms: u64,
+    /// The same for slurmdbd.
+    #[serde(default = "dbd_deadline_ms")]
+    pub dbd_deadline_ms: u64,
+    /// Calls that may wait for a free thread of one worker; more are answered Busy.
+    #[serde(default = "queue")]
+    pub queue: u32,
+    /// Settings of Slurm that are checked.
+    #[serde(default = "needs")]
+    pub needs: Vec<Need>,
+}
+
+fn max_connections() -> u32 {
+    64
+}
+
+fn ctl_deadline_ms() -> u64 {
+    10_000
+}
+
+fn dbd_deadline_ms() -> u64 {
+    60_000
+}
+
+fn queue() -> u32 {
+    64
+}
+
+fn needs() -> Vec<Need> {
+    Need::ALL.into()
+}
+
+/// Why the gateway refuses to start with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum BoundsFileError {
+    /// It cannot be read.
+    #[error("the bounds file {path} cannot be read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody other than root could change what the gateway permits.
+    #[error(
+        "the bounds file {path} belongs to uid {uid} with mode {mode:04o}: make it root's and writable \
+         by root alone (chown root, chmod 0644)"
+    )]
+    NotRootsAlone {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is not TOML, or has an unknown or missing name.
+    #[error("the bounds file {path} cannot be understood")]
+    NotUnderstood {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A value would open a hole or close everything.
+    #[error("the bounds file {path} has a wrong value: {sentence}")]
+    WrongValue {
+        /// The file.
+        path: PathBuf,
+        /// Which, and what is right.
+        sentence: String,
+    },
+}
+
+impl BoundsFile {
+    /// Reads, checks and freezes the file.
+    pub fn read(path: &Path) -> Result<Self, BoundsFileError> {
+        let unreadable = |source| BoundsFileError::Unreadable { path: path.to_owned(), source };
+        let mut file = File::open(path).map_err(unreadable)?;
+        // Of the open file, not of its name: nobody can swap it in between.
+        let about = file.metadata().map_err(unreadable)?;
+        if !about.is_file() || !is_roots_alone(about.uid(), about.mode()) {
+            return Err(BoundsFileError::NotRootsAlone {
+                path: path.to_owned(),
+                uid: about.uid(),
+                mode: about.mode() & 0o7777,
+            });
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(unreadable)?;
+        let parsed: Self = toml::from_str(&text).map_err(|source| {
+            BoundsFileError::NotUnderstood { path: path.to_owned(), source: Box::new(source) }
+        })?;
+        parsed.fault().map_or(Ok(()), |sentence| {
+            Err(BoundsFileError::WrongValue { path: path.to_owned(), sentence })
+        })?;
+        Ok(parsed)
+    }
+
+    /// The first value that makes no sense, as a sentence.
+    fn fault(&self) -> Option<String> {
+        let bounds = &self.bounds;
+        let wrong = [
+            (self.callers.is_empty(), "callers is empty: nobody could call"),
+            (!self.socket.is_absolute(), "socket must be an absolute path"),
+            (self.max_connections == 0, "max_connections must be at least 1"),
+            (!self.slurm.conf.is_absolute(), "slurm.conf must be an absolute path"),
+            (self.slurm.cluster.is_empty(), "slurm.cluster is empty"),
+            (self.slurm.ctl_deadline_ms == 0, "slurm.ctl_deadline_ms must be above 0"),
+            (self.slurm.dbd_deadline_ms == 0, "slurm.dbd_deadline_ms must be above 0"),
+            (bounds.uid_min < FIRST_PERSON, "bounds.uid_min reaches into the system's users"),
+            (bounds.uid_min > bounds.uid_max, "bounds.uid_min is above bounds.uid_max"),
+            (
+                bounds.account_root.is_empty() || bounds.account_root == "root",
+                "bounds.account_root must be an account of the broker's, never Slurm's root",
+            ),
+            (bounds.partitions.is_empty(), "bounds.partitions is empty: no job could be submitted"),
+            (bounds.job_id_min == 0, "bounds.job_id_min must be at least 1"),
+            (bounds.job_id_min > bounds.job_id_max, "bounds.job_id_min is above bounds.job_id_max"),
+            (bounds.job_id_max >= JOB_ID_LIMIT, "bounds.job_id_max must be below 2^26"),
+            (
+                !bounds.work_dir_prefix.is_absolute() || bounds.work_dir_prefix == Path::new("/"),
+                "bounds.work_dir_prefix must be an absolute path, and not /",
+            ),
+            (bounds.max_gpus == 0, "bounds.max_gpus must be at least 1"),
+            (bounds.max_wall_time_min == 0, "bounds.max_wall_time_min must be at least 1"),
+            (bounds.key_prefix.is_empty(), "bounds.key_prefix is empty: every job would be ours"),
+        ];
+        wrong.iter().find(|(is_wrong, _)| *is_wrong).map(|(_, sentence)| (*sentence).to_owned())
+    }
+}
+
+fn is_roots_alone(uid: u32, mode: u32) -> bool {
+    uid == 0 && mode & 0o022 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../docs/bounds.example.toml");
+
+    fn parsed(text: &str) -> BoundsFile {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_example_is_good() {
+        assert_eq!(parsed(GOOD).fault(), None);
+        assert_eq!(parsed(GOOD).slurm.needs, Need::ALL);
+    }
+
+    #[test]
+    fn only_root_may_be_able_to_change_it() {
+        assert!(is_roots_alone(0, 0o100_644));
+        assert!(is_roots_alone(0, 0o100_600));
+        assert!(!is_roots_alone(0, 0o100_664));
+        assert!(!is_roots_alone(0, 0o100_646));
+        assert!(!is_roots_alone(990, 0o100_600));
+    }
+
+    #[test]
+    fn a_name_nobody_knows_is_not_ignored() {
+        let text = GOOD.replace("[slurm]", "[slurm]\nmessage_timeout = 3");
+        assert!(toml::from_str::<BoundsFile>(&text).is_err());
+    }
+
+    #[test]
+    fn values_that_open_a_hole_are_refused() {
+        type Spoil = fn(&mut BoundsFile);
+        let spoiled: [(&str, Spoil); 6] = [
+            ("bounds.uid_min reaches", |it| it.bounds.uid_min = 0),
+            ("bounds.account_root must", |it| it.bounds.account_root = "root".to_owned()),
+            ("bounds.job_id_max must", |it| it.bounds.job_id_max = 1 << 26),
+            ("bounds.work_dir_prefix", |it| it.bounds.work_dir_prefix = "/".into()),
+            ("bounds.key_prefix", |it| it.bounds.key_prefix.clear()),
+            ("callers", |it| it.callers.clear()),
+        ];
+        for (begin, spoil) in spoiled {
+            let mut file = parsed(GOOD);
+            spoil(&mut file);
+            assert!(file.fault().unwrap().starts_with(begin), "{begin}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The figures and names of a job, against the bounds.
+
+use slurm_wire::{JobSpec, Refusal, RefusalCode};
+
+use super::{Bounds, FIRST_PERSON, refusal};
+
+const KEY_BYTES: usize = 128;
+const NAME_BYTES: usize = 128;
+const ENVIRONMENT_BYTES: usize = 1024 * 1024;
+/// `cpus_per_task` of Slurm's protocol has 16 bits, the last three values of which are sentinels.
+const CPU_LIMIT: u32 = 65_000;
+/// 1 PiB in MiB; far below the bit that turns Slurm's figure into memory per CPU.
+const MEMORY_LIMIT_MIB: u64 = 1 << 30;
+
+/// The variable that makes Slurm run a login shell for the job: slow, and held on failure.
+const LOGIN_SHELL: &str = "SLURM_GET_USER_ENV";
+
+pub(super) fn check(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
+    person(bounds, spec)?;
+    bounds.check_job_id(spec.job_id)?;
+    place(bounds, spec)?;
+    size(bounds, spec)?;
+    key(bounds, spec)?;
+    name(spec)?;
+    environment(spec)
+}
+
+fn person(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
+    let JobSpec { uid, gid, .. } = spec;
+    if *uid == 0 || *gid == 0 {
+        return Err(refusal(
+            RefusalCode::RootUser,
+            format!("no job runs as root: uid {uid}, gid {gid}"),
+        ));
+    }
+    if *uid < FIRST_PERSON || *gid < FIRST_PERSON {
+        return Err(refusal(
+            RefusalCode::SystemUser,
+            format!(
+                "no job runs as a system user: uid {uid}, gid {gid}, people begin at {FIRST_PERSON}"
+            ),
+        ));
+    }
+    let people = bounds.uid_min..=bounds.uid_max;
+    if !people.contains(uid) || !people.contains(gid) {
+        return Err(refusal(
+            RefusalCode::UidOutOfRange,
+            format!(
+                "uid {uid} and gid {gid} must both be project users, {} to {}",
+                bounds.uid_min, bounds.uid_max
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn place(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
+    if !bounds.partitions.contains(&spec.partition) {
+        return Err(refusal(
+            RefusalCode::ForeignPartition,
+            format!(
+                "{:?} is not one of the broker's partitions {:?}",
+                spec.partition, bounds.partitions
+            ),
+        ));
+    }
+    match &spec.qos {
+        Some(qos) if !bounds.qos.contains(qos) => Err(refusal(
+            RefusalCode::ForeignQos,
+            format!("{qos:?} is not one of the broker's QOS {:?}", bounds.qos),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn size(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
+    if spec.gpu_count == 0 || spec.gpu_count > bounds.max_gpus || !is_gpu_type(&spec.gpu_type) {
+        return Err(refusal(
+            RefusalCode::TooManyGpus,
+            format!(
+                "{} GPUs of type {:?}: a job has 1 to {} GPUs of one named type",
+                spec.gpu_count, spec.gpu_type, bounds.max_gpus
+            ),
+        ));
+    }
+    if spec.time_limit_min == 0 || spec.time_limit_min > bounds.max_wall_time_min {
+        return Err(refusal(
+            RefusalCode::TimeLimitTooLong,
+            format!(
+                "a wall time of {} minutes: the limit is 1 to {}",
+                spec.time_limit_min, bounds.max_wall_time_min
+            ),
+        ));
+    }
+    let memory_fits = spec.memory_mib.is_none_or(|mib| (1..=MEMORY_LIMIT_MIB).contains(&mib));
+    if !(1..=CPU_LIMIT).contains(&spec.cpu_count) || !memory_fits {
+        return Err(malformed(format!(
+            "{} CPUs and {:?} MiB of memory is not a job",
+            spec.cpu_count, spec.memory_mib
+        )));
+    }
+    Ok(())
+}
+
+/// A type goes into `gres:gpu:TYPE:N`: nothing in it may end that or begin another request.
+fn is_gpu_type(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let numeric = text.bytes().all(|byte| byte.is_ascii_digit());
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(plain) && !numeric
+}
+
+fn key(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
+    let key = spec.key.as_str();
+    let plain = key.bytes().all(|byte| byte.is_ascii_graphic());
+    let own = key.strip_prefix(bounds.key_prefix.as_str()).is_some_and(|rest| !rest.is_empty());
+    if plain && own && key.len() <= KEY_BYTES {
+        return Ok(());
+    }
+    Err(refusal(
+        RefusalCode::BadKey,
+        format!(
+            "a key is {:?} and something after it, at most {KEY_BYTES} plain ASCII characters",
+            bounds.key_prefix
+        ),
+    ))
+}
+
+fn name(spec: &JobSpec) -> Result<(), Refusal> {
+    let fits = (1..=NAME_BYTES).contains(&spec.name.len());
+    if fits && !spec.name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(malformed(format!("a job name has 1 to {NAME_BYTES} bytes and no control characters")))
+}
+
+fn environment(spec: &JobSpec) -> Result<(), Refusal> {
+    let mut bytes = 0;
+    for (name, value) in &spec.environment {
+        let first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+        let rest = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !name.as_bytes().first().is_some_and(first) || !name.bytes().all(rest) {
+            return Err(malformed(format!("{name:?} is not a name of an environment variable")));
+        }
+        if name == LOGIN_SHELL || value.contains('\0') {
+            return Err(malformed(format!("the environment may not set {name} to this")));
+        }
+        bytes += name.len() + value.len() + 2;
+    }
+    if bytes > ENVIRONMENT_BYTES {
+        return Err(malformed(format!(
+            "an environment of {bytes} bytes is above {ENVIRONMENT_BYTES}"
+        )));
+    }
+    Ok(())
+}
+
+fn malformed(sentence: String) -> Refusal {
+    refusal(RefusalCode::MalformedCall, sentence)
+}

@@ -1,0 +1,151 @@
+//! A hostile broker against the bounds: every refusal by its own name.
+
+use slurm_wire::RefusalCode::{self, *};
+
+use super::*;
+use crate::association::Association;
+use crate::example;
+
+/// The example file's bounds, over a real directory.
+fn site() -> (tempfile::TempDir, Bounds) {
+    let disk = tempfile::tempdir().unwrap();
+    std::fs::create_dir(disk.path().join("register")).unwrap();
+    let file: BoundsFile = toml::from_str(include_str!("../../docs/bounds.example.toml")).unwrap();
+    let work_dir_prefix = disk.path().to_owned();
+    (disk, Bounds { work_dir_prefix, ..file.bounds })
+}
+
+/// What the gateway says to the good job after `spoil` has been at it.
+fn answer(spoil: impl FnOnce(&mut JobSpec)) -> Result<(), RefusalCode> {
+    let (_disk, bounds) = site();
+    let work_dir = format!("{}/register", bounds.work_dir_prefix.display());
+    let mut spec = JobSpec { work_dir, ..example::spec() };
+    spoil(&mut spec);
+    bounds.check_job(&spec).map_err(|refusal| refusal.code)
+}
+
+#[test]
+fn a_good_job_passes() {
+    assert_eq!(answer(|_| ()), Ok(()));
+    assert_eq!(answer(|job| job.qos = Some("normal".into())), Ok(()));
+}
+
+#[test]
+fn nobody_runs_as_root() {
+    assert_eq!(answer(|job| job.uid = 0), Err(RootUser));
+    assert_eq!(answer(|job| job.gid = 0), Err(RootUser));
+}
+
+#[test]
+fn nobody_runs_as_a_system_user() {
+    assert_eq!(answer(|job| job.uid = 33), Err(SystemUser));
+    assert_eq!(answer(|job| job.uid = 999), Err(SystemUser));
+    assert_eq!(answer(|job| job.gid = 42), Err(SystemUser));
+}
+
+#[test]
+fn nobody_runs_as_a_person_who_is_not_the_brokers() {
+    for uid in [1000, 19_999, 30_000, u32::MAX] {
+        assert_eq!(answer(|job| job.uid = uid), Err(UidOutOfRange));
+        assert_eq!(answer(|job| job.gid = uid), Err(UidOutOfRange));
+    }
+}
+
+#[test]
+fn ids_of_others_are_refused() {
+    for job_id in [0, 999_999, 10_000_000, u32::MAX] {
+        assert_eq!(answer(|job| job.job_id = job_id), Err(JobIdOutOfRange));
+    }
+}
+
+#[test]
+fn foreign_partitions_are_refused_and_lists_are_foreign() {
+    for partition in ["cpu", "", "gpu,cpu", "GPU"] {
+        assert_eq!(answer(|job| job.partition = partition.into()), Err(ForeignPartition));
+    }
+}
+
+#[test]
+fn foreign_qos_are_refused() {
+    for qos in ["crisis", "", "normal,crisis"] {
+        assert_eq!(answer(|job| job.qos = Some(qos.into())), Err(ForeignQos));
+    }
+}
+
+#[test]
+fn gpus_are_counted_and_typed() {
+    assert_eq!(answer(|job| job.gpu_count = 0), Err(TooManyGpus));
+    assert_eq!(answer(|job| job.gpu_count = 9), Err(TooManyGpus));
+    for gpu_type in ["", "h200:8,gres:nic", "h200:8", "h200 ", "4"] {
+        assert_eq!(answer(|job| job.gpu_type = gpu_type.into()), Err(TooManyGpus), "{gpu_type}");
+    }
+}
+
+#[test]
+fn wall_time_has_a_cap_and_a_floor() {
+    assert_eq!(answer(|job| job.time_limit_min = 4320), Ok(()));
+    assert_eq!(answer(|job| job.time_limit_min = 4321), Err(TimeLimitTooLong));
+    assert_eq!(answer(|job| job.time_limit_min = 0), Err(TimeLimitTooLong));
+    assert_eq!(answer(|job| job.time_limit_min = u32::MAX), Err(TimeLimitTooLong));
+}
+
+#[test]
+fn scripts_are_checked_as_sbatch_would() {
+    let long = format!("#!/bin/sh\n{}", "#".repeat(4 * 1024 * 1024));
+    for script in ["", " \n", "echo hi\n", "#!/bin/sh\r\ntrue\r\n", "#!/bin/sh\n\0", &long] {
+        assert_eq!(answer(|job| job.script = script.into()), Err(BadScript));
+    }
+}
+
+#[test]
+fn a_key_is_the_brokers_and_plain() {
+    let long = format!("mimer:{}", "x".repeat(128));
+    for key in ["", "mimer:", "other:1", "mimer:\n", "mimer:å", "mimer:a b", &long] {
+        assert_eq!(answer(|job| job.key = key.into()), Err(BadKey), "{key:?}");
+    }
+}
+
+#[test]
+fn a_work_directory_elsewhere_is_refused() {
+    for work_dir in ["/etc", "/", "", "register", "/srv/mimer/projects/../../etc"] {
+        assert_eq!(answer(|job| job.work_dir = work_dir.into()), Err(WorkDirOutsidePrefix));
+    }
+}
+
+#[test]
+fn what_no_person_would_write_is_malformed() {
+    assert_eq!(answer(|job| job.cpu_count = 0), Err(MalformedCall));
+    assert_eq!(answer(|job| job.cpu_count = 65_536), Err(MalformedCall));
+    assert_eq!(answer(|job| job.memory_mib = Some(1 << 63)), Err(MalformedCall));
+    assert_eq!(answer(|job| job.memory_mib = Some(0)), Err(MalformedCall));
+    assert_eq!(answer(|job| job.name = String::new()), Err(MalformedCall));
+    assert_eq!(answer(|job| job.name = "a\nb".into()), Err(MalformedCall));
+    for name in ["", "1A", "A=B", "A\0", "SLURM_GET_USER_ENV"] {
+        let set = |job: &mut JobSpec| drop(job.environment.insert(name.into(), "1".into()));
+        assert_eq!(answer(set), Err(MalformedCall), "{name:?}");
+    }
+    let long = |job: &mut JobSpec| drop(job.environment.insert("A".into(), "x".repeat(1 << 20)));
+    assert_eq!(answer(long), Err(MalformedCall));
+}
+
+#[test]
+fn a_job_that_is_not_ours_is_not_changed() {
+    let (_disk, bounds) = site();
+    let account = |name: &str| Association {
+        cluster: "mimer".to_owned(),
+        account: name.to_owned(),
+        parent: None,
+        user: None,
+        partition: None,
+    };
+    let tree = AccountTree::under("register", vec![account("register"), account("research")]);
+    let code = |row: JobRow| bounds.check_ownership(&row, &tree).map_err(|refusal| refusal.code);
+
+    assert_eq!(code(example::row()), Ok(()));
+    for admin_comment in [None, Some(String::new()), Some("site:1".to_owned())] {
+        assert_eq!(code(JobRow { admin_comment, ..example::row() }), Err(NotOurJob));
+    }
+    for account in [None, Some("research".to_owned())] {
+        assert_eq!(code(JobRow { account, ..example::row() }), Err(NotOurJob));
+    }
+}

@@ -1,0 +1,82 @@
+//! Job records of slurmdbd: every incarnation, which is what is owed.
+
+use std::ffi::CString;
+
+use slurm_wire::JobRecord;
+
+use crate::database::{Database, Rows};
+use crate::error::SlurmError;
+use crate::text::Lender;
+use crate::tres::TresNames;
+use crate::{number, sys};
+
+/// Reads all incarnations of the named jobs on one cluster.
+///
+/// `names` is the caller's memory of TRES names; it is read again when a record has a new number.
+pub fn read(
+    database: &Database,
+    cluster: &str,
+    job_ids: &[u32],
+    names: &mut TresNames,
+) -> Result<Vec<JobRecord>, SlurmError> {
+    if job_ids.is_empty() {
+        return Ok(Vec::new()); // To slurmdbd an empty list would mean every job there ever was.
+    }
+    let cluster = CString::new(cluster).map_err(|_| SlurmError::NulInside { field: "cluster" })?;
+    let rows = Rows::read("slurmdb_jobs_get", |rows| {
+        // SAFETY: the connection is open and of this thread; the strings and the id array are live
+        // for the call, and the array's true length is passed with it.
+        unsafe {
+            sys::shim_db_records(
+                database.raw(),
+                cluster.as_ptr(),
+                job_ids.as_ptr(),
+                job_ids.len(),
+                rows,
+            )
+        }
+    })?;
+    let mut records = Vec::with_capacity(rows.count());
+    for index in 0..rows.count() {
+        let (mut record, tres) = copy(&rows, index);
+        record.tres = match names.named(&tres) {
+            Some(amounts) => amounts,
+            None => {
+                *names = TresNames::read(database)?;
+                names.named(&tres).ok_or(SlurmError::NullReply { call: "slurmdb_tres_get" })?
+            }
+        };
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// One record without its TRES, and the TRES as slurmdbd wrote them.
+fn copy(rows: &Rows, index: usize) -> (JobRecord, String) {
+    let mut view = sys::shim_record::default();
+    // SAFETY: the rows were made by `shim_db_records`, and `index` is below their count.
+    unsafe { sys::shim_record_view(rows.raw(), index, &mut view) };
+    // SAFETY: the strings of the view belong to the rows, which outlive the lender.
+    let lender = unsafe { Lender::of(rows) };
+    let state = number::state(view.state);
+    let tres = lender.copy(view.tres_alloc).unwrap_or_default();
+    let record = JobRecord {
+        db_index: view.db_index,
+        job_id: view.job_id,
+        cluster: lender.copy(view.cluster).unwrap_or_default(),
+        admin_comment: lender.copy(view.admin_comment),
+        account: lender.copy(view.account),
+        partition: lender.copy(view.partition),
+        user: lender.copy(view.user).or_else(|| Some(view.uid.to_string())),
+        state,
+        submitted_at: number::time(view.submitted_at),
+        // A job cancelled before it started has an end for a start, and was given nothing.
+        started_at: number::time(view.started_at).filter(|_| !tres.is_empty()),
+        ended_at: number::time(view.ended_at),
+        suspended_s: u64::from(view.suspended_s),
+        tres: Default::default(),
+        nodes: lender.copy(view.nodes).filter(|nodes| nodes != "None assigned"),
+        exit_code: state.is_over().then(|| number::exit_code(view.wait_status)),
+    };
+    (record, tres)
+}

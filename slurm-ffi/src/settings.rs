@@ -1,0 +1,109 @@
+//! Slurm's settings as slurmctld reports them.
+
+use std::ptr::{self, NonNull};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::SlurmError;
+use crate::session::Session;
+use crate::sys;
+use crate::text::Lender;
+
+/// What of slurm.conf the broker depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControllerSettings {
+    /// slurmctld's release.
+    pub release: String,
+    /// ClusterName.
+    pub cluster: String,
+    /// AccountingStorageTRES, as written.
+    pub accounting_storage_tres: String,
+    /// MCSPlugin.
+    pub mcs_plugin: String,
+    /// MCSParameters.
+    pub mcs_parameters: String,
+    /// JobSubmitPlugins.
+    pub job_submit_plugins: String,
+    /// AccountingStorageEnforce, as its bits.
+    pub enforce: u32,
+    /// EnforcePartLimits=ALL.
+    pub enforce_part_limits_all: bool,
+    /// PrivateData, as its words.
+    pub private_data: Vec<String>,
+    /// PrologFlags has Alloc.
+    pub prolog_at_allocation: bool,
+    /// FirstJobId.
+    pub first_job_id: u32,
+    /// MaxJobId.
+    pub max_job_id: u32,
+    /// MinJobAge in seconds.
+    pub min_job_age_s: u32,
+    /// SlurmUser's uid.
+    pub slurm_user_id: u32,
+    /// The uid this worker runs as.
+    pub own_uid: u32,
+}
+
+/// Reads the settings from slurmctld.
+pub fn load(_session: Session) -> Result<ControllerSettings, SlurmError> {
+    let reply = SettingsReply::fetch()?;
+    let mut view = sys::shim_settings::default();
+    // SAFETY: the reply is live (owned above) and `view` is a live out-pointer.
+    unsafe { sys::shim_settings_view(reply.raw.as_ptr(), &mut view) };
+    // SAFETY: the strings of the view belong to the reply, which outlives the lender.
+    let lender = unsafe { Lender::of(&reply) };
+    let copy = |field| lender.copy(field).unwrap_or_default();
+    Ok(ControllerSettings {
+        release: copy(view.release),
+        cluster: copy(view.cluster),
+        accounting_storage_tres: copy(view.accounting_storage_tres),
+        mcs_plugin: copy(view.mcs_plugin),
+        mcs_parameters: copy(view.mcs_parameters),
+        job_submit_plugins: copy(view.job_submit_plugins),
+        enforce: view.accounting_storage_enforce,
+        enforce_part_limits_all: view.enforce_part_limits == sys::PARTITION_ENFORCE_ALL,
+        private_data: private_data(view.private_data),
+        prolog_at_allocation: view.prolog_flags & sys::PROLOG_FLAG_ALLOC != 0,
+        first_job_id: view.first_job_id,
+        max_job_id: view.max_job_id,
+        min_job_age_s: view.min_job_age_s,
+        slurm_user_id: view.slurm_user_id,
+        own_uid: rustix::process::geteuid().as_raw(),
+    })
+}
+
+/// The words of slurm.conf(5) for the bits that the broker cares about.
+fn private_data(bits: u32) -> Vec<String> {
+    let words = [
+        (sys::PRIVATE_DATA_ACCOUNTS, "accounts"),
+        (sys::PRIVATE_DATA_JOBS, "jobs"),
+        (sys::PRIVATE_DATA_RESERVATIONS, "reservations"),
+        (sys::PRIVATE_DATA_USAGE, "usage"),
+        (sys::PRIVATE_DATA_USERS, "users"),
+    ];
+    words.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, word)| (*word).to_owned()).collect()
+}
+
+/// Invariant: `raw` came from `shim_load_settings` and has not been freed.
+struct SettingsReply {
+    raw: NonNull<sys::shim_settings_reply>,
+}
+
+impl SettingsReply {
+    fn fetch() -> Result<Self, SlurmError> {
+        const CALL: &str = "slurm_load_ctl_conf";
+        let mut raw = ptr::null_mut();
+        // SAFETY: `raw` is a live out-pointer; libslurm is initialised: the only caller holds a
+        // `Session`.
+        let code = unsafe { sys::shim_load_settings(&mut raw) };
+        SlurmError::check(CALL, code)?;
+        Ok(Self { raw: NonNull::new(raw).ok_or(SlurmError::NullReply { call: CALL })? })
+    }
+}
+
+impl Drop for SettingsReply {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant this is the only owner; freed once, by Slurm's own function.
+        unsafe { sys::shim_free_settings(self.raw.as_ptr()) }
+    }
+}
