@@ -1,5 +1,7 @@
 //! The simulated gateway's promises: the real one's rules, on a moved clock.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
+
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;

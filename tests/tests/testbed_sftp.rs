@@ -1,5 +1,7 @@
 //! The SFTP store's promises, with OpenSSH's own client; these tests need root and OpenSSH.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -1,5 +1,7 @@
 //! The testbed's own promises, on a real Slurm; these tests need root and Slurm's packages.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
+
 use std::process::{Command, Output};
 use std::time::Duration;
 
