@@ -64,12 +64,14 @@ impl SlurmError {
     /// to 8099 (slurm_errno.h), except those that say "not now". Everything else (refused
     /// connections, time-outs, lost answers, numberless failures) leaves the outcome open.
     pub fn retry(&self) -> bool {
+        /// ESLURM_JOB_SETTING_DB_INX, which later headers no longer have.
+        const JOB_SETTING_DB_INX: u32 = 2103;
         const NOT_NOW: [u32; 5] = [
             sys::ESLURM_IN_STANDBY_MODE,
             sys::ESLURM_IN_STANDBY_USE_BACKUP,
             sys::ESLURM_SUBMISSIONS_DISABLED,
             sys::ESLURM_TRANSITION_STATE_NO_UPDATE,
-            sys::ESLURM_JOB_SETTING_DB_INX,
+            JOB_SETTING_DB_INX,
         ];
         match self {
             Self::Failed { code, .. } => {

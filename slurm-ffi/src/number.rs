@@ -28,6 +28,17 @@ pub(crate) fn state(number: u32) -> JobState {
     }
 }
 
+/// The state of one incarnation in slurmdbd.
+///
+/// One that was requeued while it ran is written as PENDING with the flag JOB_REQUEUE, which sacct
+/// shows as REQUEUED. It is over: somebody ended it so that the job could begin again.
+pub(crate) fn record_state(number: u32) -> JobState {
+    match state(number) {
+        JobState::Pending if number & sys::JOB_REQUEUE != 0 => JobState::Cancelled,
+        state => state,
+    }
+}
+
 /// The exit code in a wait status; a signal reads as 128 + its number, as shells have it.
 pub(crate) fn exit_code(wait_status: u32) -> i32 {
     let signal = wait_status & 0x7f;
@@ -50,6 +61,13 @@ mod tests {
     fn flags_do_not_hide_the_state() {
         assert_eq!(state(sys::JOB_COMPLETING | sys::JOB_TIMEOUT), JobState::Timeout);
         assert_eq!(state(200), JobState::Unknown);
+    }
+
+    #[test]
+    fn a_requeued_incarnation_is_over() {
+        assert_eq!(record_state(sys::JOB_REQUEUE), JobState::Cancelled);
+        assert_eq!(record_state(sys::JOB_PENDING), JobState::Pending);
+        assert_eq!(record_state(sys::JOB_PREEMPTED), JobState::Preempted);
     }
 
     #[test]

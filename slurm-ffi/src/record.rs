@@ -58,7 +58,7 @@ fn copy(rows: &Rows, index: usize) -> (JobRecord, String) {
     unsafe { sys::shim_record_view(rows.raw(), index, &mut view) };
     // SAFETY: the strings of the view belong to the rows, which outlive the lender.
     let lender = unsafe { Lender::of(rows) };
-    let state = number::state(view.state);
+    let state = number::record_state(view.state);
     let tres = lender.copy(view.tres_alloc).unwrap_or_default();
     let record = JobRecord {
         db_index: view.db_index,

@@ -87,7 +87,7 @@ impl Link {
         let Some(generation) = self.pending.forget(seq) else {
             return; // Never sent: somebody else's call is what blocks, and has its own deadline.
         };
-        if self.pending.kill(generation) {
+        if self.pending.bury(generation) {
             self.metrics.worker_kills.with_label_values(&[self.kind.name()]).inc();
             tracing::warn!(
                 worker = self.kind.name(),

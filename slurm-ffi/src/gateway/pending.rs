@@ -76,20 +76,14 @@ impl Pending {
         self.running().as_ref().is_some_and(|it| it.generation == generation)
     }
 
-    /// Kills that generation, if it is still the one that runs. The reader buries it.
-    pub(super) fn kill(&self, generation: u64) -> bool {
-        match self.running().as_mut().filter(|it| it.generation == generation) {
-            // `Child` remembers whether it was reaped, so no stranger's pid is ever signalled.
-            Some(running) => running.child.kill().is_ok(),
-            None => false,
-        }
-    }
-
-    /// Ends and reaps that generation and cuts off its calls.
-    pub(super) fn bury(&self, generation: u64) {
+    /// Ends and reaps that generation and cuts off its calls; false if somebody else had done so.
+    ///
+    /// From the first line on it no longer [`Pending::lives`], so no new call is sent to it.
+    pub(super) fn bury(&self, generation: u64) -> bool {
         let dead = self.running().take_if(|it| it.generation == generation);
+        let found = dead.is_some();
         if let Some(mut dead) = dead {
-            // It may only have closed its output; then it must go all the same.
+            // `Child` remembers whether it was reaped, so no stranger's pid is ever signalled.
             let _ = dead.child.kill();
             let status = dead.child.wait();
             let status = status.map_or_else(|error| error.to_string(), |it| it.to_string());
@@ -101,6 +95,7 @@ impl Pending {
             );
         }
         self.calls().retain(|_, call| call.generation != Some(generation));
+        found
     }
 
     /// Remembers what the worker said last on standard error.
