@@ -48,3 +48,8 @@ grant select, insert, update on broker.attempt to mimer_app;
 grant usage, update on sequence broker.slurm_job_id to mimer_app;
 -- Set when a person or a permit wants the attempt stopped; it is then never released.
 alter table broker.attempt add column cancel_reason text;
+
+-- The lists of the pages: a project's and a person's jobs, newest first.
+create index job_plan_of_project on broker.job_plan (project_id, planned_at);
+create index job_plan_of_person on broker.job_plan (person_id, planned_at);
+create index attempt_started on broker.attempt (started_at);

@@ -7,12 +7,16 @@
 //! - [`fake_gateway`]: *simulated* Slurm behind the gateway's protocol, for the fast loop.
 //! - [`site`]: a whole installation on either Slurm: mimerd, gateway, agents, store.
 //! - [`story`]: the main job, told once for the demo and the tests.
-//! - [`daemon`], [`poll`], [`port`], [`workspace`]: what the above are made of.
+//! - [`bench`]: measurements, never asserted.
+//! - [`browser`]: headless Chromium behind its driver, for the pages.
+//! - [`daemon`], [`supervise`], [`poll`], [`port`], [`workspace`]: what the above are made of.
 //!
 //! Everything listens on loopback, on free ports. What is started here is ended by pid: on `stop`,
 //! on drop, and by a small guard process when the test itself is killed.
 
 pub mod accounts;
+pub mod bench;
+pub mod browser;
 pub mod daemon;
 pub mod fake_gateway;
 mod guard;
@@ -23,11 +27,14 @@ pub mod sftp;
 pub mod site;
 pub mod slurm;
 pub mod story;
+pub mod supervise;
 pub mod workspace;
 
+pub use browser::Browser;
 pub use daemon::Daemon;
 pub use sftp::SftpStore;
 pub use slurm::{Cluster, ClusterPlan};
+pub use supervise::Supervised;
 pub use workspace::Workspace;
 
 /// The root of the source tree this testbed was built from.

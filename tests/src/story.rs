@@ -3,6 +3,7 @@
 //! The demo, the tests on the real cluster and the tests on the simulated one all run this story.
 //! It knows the broker only by its API and `mimerd`'s commands, as people do.
 
+mod beside;
 mod people;
 mod request;
 mod run;
@@ -45,7 +46,7 @@ impl Story {
         Ok(Self { people, granted, link_id, permit_id })
     }
 
-    /// The plain plan: one GPU, a few seconds, the story's link.
+    /// The plain plan: one node, a few seconds, the story's link.
     pub fn plan(&self, site: &Site) -> Plan {
         Plan::new(site, self.link_id)
     }

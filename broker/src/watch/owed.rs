@@ -45,9 +45,12 @@ fn is_ours(record: &JobRecord, attempt: &Attempt) -> bool {
     record.admin_comment.as_deref().is_none_or(|key| key.is_empty() || key == attempt.spec.key)
 }
 
-/// Over, and with an end: slurmdbd lags slurmctld by seconds.
+/// Over, with an end, and complete. slurmdbd lags slurmctld by seconds, and on a busy cluster it
+/// shows a job that has ended before it has taken in how that job started.
 fn is_final(record: &JobRecord) -> bool {
-    record.state.is_over() && record.ended_at.is_some()
+    let complete = record.started_at.is_none_or(|at| at == 0)
+        || (record.partition.as_deref().is_some_and(|name| !name.is_empty()) && gpus_of(record) > 0);
+    record.state.is_over() && record.ended_at.is_some() && complete
 }
 
 async fn settle_one(app: &App, attempt: &Attempt, records: &[&JobRecord]) -> anyhow::Result<()> {
@@ -210,6 +213,18 @@ mod tests {
     fn typed_and_untyped_gpus_are_never_added_up() {
         assert_eq!(gpus_of(&record_with(&[("gres/gpu", 2), ("gres/gpu:h200", 2)])), 2);
         assert_eq!(gpus_of(&record_with(&[("gres/gpu:h200", 3), ("gres/gpumem", 9)])), 3);
+    }
+
+    #[test]
+    fn a_record_without_its_partition_or_gpus_is_not_settled_yet() {
+        let whole = JobRecord {
+            partition: Some("confidential".into()),
+            ..record_with(&[("gres/gpu", 2)])
+        };
+        assert!(is_final(&whole));
+        assert!(!is_final(&JobRecord { partition: Some(String::new()), ..whole.clone() }));
+        assert!(!is_final(&JobRecord { tres: [].into(), ..whole.clone() }));
+        assert!(!is_final(&JobRecord { ended_at: None, ..whole }));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::settings::{self, Places};
 use super::{ACCOUNT, SIMULATED_NVML, SIMULATED_SLURM, Site, Slurm};
 use crate::accounts::PosixUser;
 use crate::fake_gateway::{FakeGateway, FakePlan};
-use crate::{Cluster, ClusterPlan, Daemon, SftpStore, Workspace, poll, port};
+use crate::{Cluster, ClusterPlan, Daemon, SftpStore, Supervised, Workspace, poll, port};
 
 const BOUND: Duration = Duration::from_secs(90);
 
@@ -41,7 +41,7 @@ pub(super) async fn fake() -> Result<Site> {
 async fn finish(
     workspace: Workspace,
     slurm: Slurm,
-    gateway: Option<Daemon>,
+    gateway: Option<Supervised>,
     user: PosixUser,
     simulated: Vec<String>,
 ) -> Result<Site> {
@@ -81,16 +81,19 @@ async fn finish(
     Ok(site)
 }
 
-/// Starts the real gateway with bounds for this cluster.
-pub(super) async fn gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<Daemon> {
+/// Starts the real gateway with bounds for this cluster, and keeps it running.
+async fn gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<Supervised> {
     let bounds = settings::write_gateway(dir, cluster, socket)?;
-    let mut command = Command::new(program("mimer-slurm-gateway")?);
-    command.arg("--config").arg(bounds).env_clear().env("PATH", "/usr/bin:/bin");
-    let mut gateway = Daemon::spawn("gateway", command, &dir.join("gateway.log"))?;
-    let socket = socket.to_owned();
-    gateway
-        .until_ready(BOUND, async || Ok(tokio::net::UnixStream::connect(&socket).await.is_ok()))
-        .await?;
+    let (program, log) = (program("mimer-slurm-gateway")?, dir.join("gateway.log"));
+    let gateway = Supervised::start(move || {
+        let mut command = Command::new(&program);
+        command.arg("--config").arg(&bounds).env_clear().env("PATH", "/usr/bin:/bin");
+        Daemon::spawn("gateway", command, &log)
+    })?;
+    poll::until("the gateway to listen", BOUND, async || {
+        Ok(tokio::net::UnixStream::connect(socket).await.is_ok())
+    })
+    .await?;
     Ok(gateway)
 }
 

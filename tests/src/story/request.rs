@@ -62,21 +62,49 @@ pub(super) async fn until_granted(site: &Site, people: &People, terms: &Terms) -
         grant_id: id::fresh(),
     };
     set_up_capacity(site, people, &granted, now).await?;
+    let project = NewProject { slug: PROJECT, data_class: "confidential", slurm_account: ACCOUNT };
+    create_project(people, &granted, &project).await?;
+    grant(people, &granted, terms, now).await?;
+    Ok(granted)
+}
+
+/// How a project of anna's is called, and how protected its data are.
+pub(super) struct NewProject<'a> {
+    pub(super) slug: &'a str,
+    pub(super) data_class: &'a str,
+    pub(super) slurm_account: &'a str,
+}
+
+pub(super) async fn create_project(
+    people: &People,
+    granted: &Granted,
+    new: &NewProject<'_>,
+) -> Result<()> {
     let project = json!({
         "project_id": granted.project_id,
         "agency_id": people.agency_id,
-        "slug": PROJECT,
+        "slug": new.slug,
         "title": "Stroke imaging: earlier answers",
-        "data_class": "confidential",
+        "data_class": new.data_class,
         "controller_login": people.controller.login,
-        "slurm_account": ACCOUNT,
+        "slurm_account": new.slurm_account,
     });
     people.anna.post("/v1/projects", &project).await?;
+    Ok(())
+}
+
+/// Anna asks and the decider approves.
+pub(super) async fn grant(
+    people: &People,
+    granted: &Granted,
+    terms: &Terms,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let path = format!("/v1/projects/{}/requests", granted.project_id);
-    people.anna.post(&path, &request(&granted, now)).await?;
+    people.anna.post(&path, &request(granted, now)).await?;
     let path = format!("/v1/requests/{}/approval", granted.request_id);
-    people.decider.post(&path, &approval(&granted, terms, now)).await?;
-    Ok(granted)
+    people.decider.post(&path, &approval(granted, terms, now)).await?;
+    Ok(())
 }
 
 /// What the operator and finance do before anybody can ask.
@@ -126,7 +154,7 @@ async fn set_up_capacity(
     Ok(())
 }
 
-fn request(granted: &Granted, now: DateTime<Utc>) -> Value {
+pub(super) fn request(granted: &Granted, now: DateTime<Utc>) -> Value {
     json!({
         "request_id": granted.request_id,
         "purpose": "Train a model that finds strokes earlier",
@@ -140,7 +168,7 @@ fn request(granted: &Granted, now: DateTime<Utc>) -> Value {
     })
 }
 
-fn approval(granted: &Granted, terms: &Terms, now: DateTime<Utc>) -> Value {
+pub(super) fn approval(granted: &Granted, terms: &Terms, now: DateTime<Utc>) -> Value {
     let scores: Vec<Value> = ["societal_benefit", "security", "need", "feasibility"]
         .iter()
         .map(|criterion| json!({ "criterion": criterion, "points": 4 }))

@@ -24,17 +24,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// One GPU for a few seconds, driving the simulated board, with the story's data.
+    /// A whole node for a few seconds, driving the simulated boards, with the story's data.
     pub(super) fn new(site: &Site, link_id: Uuid) -> Self {
         let job_plan_id = id::fresh();
         let load = workspace_root().join("tests/simulated-nvml/load.sh");
         let script = format!(
             "#!/bin/bash\n\
-             # Reads the staged rows, writes a secret to standard output, keeps the board busy.\n\
+             # Reads the staged rows, writes a result to standard output, keeps the boards busy.\n\
              wc -l \"$MIMER_DATA\"/*/scans.csv\n\
-             echo the-secret-of-{job_plan_id}\n\
+             echo \"$MIMER_JOB_PLAN\" | rev\n\
              export MIMER_SIMULATED_NVML_DIR={nvml}/$SLURMD_NODENAME\n\
-             sh {load} 6 || sleep 6\n",
+             sh {load} 8 || sleep 8\n",
             nvml = site.nvml_dir().display(),
             load = load.display(),
         );
@@ -42,12 +42,17 @@ impl Plan {
             "job_plan_id": job_plan_id,
             "name": "train-stroke-model",
             "script": script,
-            "gpu_count": 2,
+            "gpu_count": 8,
             "wall_time_s": 120,
             "class": "h200",
             "link_ids": [link_id],
         });
         Self { job_plan_id, body }
+    }
+
+    /// What the job writes to its standard output, and nobody but the project may read.
+    pub fn secret(&self) -> String {
+        self.job_plan_id.to_string().chars().rev().collect()
     }
 
     /// The same plan with one field of its body changed.

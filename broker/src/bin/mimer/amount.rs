@@ -122,13 +122,17 @@ pub(crate) fn show_bytes(bytes: u64) -> String {
     format!("{} bytes", grouped(bytes))
 }
 
-/// Millionths with at least `places` decimals and no more than it takes.
+/// Millionths with at least `places` decimals and no more than it takes, but never with three,
+/// which could be read as thousands.
 fn show_millionths(amount: i64, places: usize) -> String {
     let sign = if amount < 0 { "-" } else { "" };
     let amount = amount.unsigned_abs();
     let mut decimals = format!("{:06}", amount % 1_000_000);
     while decimals.len() > places && decimals.ends_with('0') {
         decimals.pop();
+    }
+    if decimals.len() == 3 {
+        decimals.push('0');
     }
     let point = if decimals.is_empty() { "" } else { "." };
     format!("{sign}{}{point}{decimals}", grouped(amount / 1_000_000))
@@ -226,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_shown_again() {
-        for text in ["12.50", "0.000001", "999.99"] {
+        for text in ["12.50", "0.000001", "999.99", "7.8750"] {
             assert_eq!(show_kronor(kronor(text).unwrap()), format!("{text} kr"));
         }
         assert_eq!(factor_ppm("1,25"), Ok(1_250_000));

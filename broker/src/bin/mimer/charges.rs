@@ -71,7 +71,8 @@ fn text(charges: Vec<ChargeRow>) -> String {
     let table = table(charges);
     match total {
         Some((time, money)) if count > 0 => format!(
-            "{table}\n\n{count} charges, {} GPU time, {}",
+            "{table}\n\n{}: {} GPU time, {}",
+            if count == 1 { "one charge".to_owned() } else { format!("{count} charges") },
             amount::show_gpu_time(time),
             amount::show_kronor(money)
         ),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, Method, StatusCode, Url, redirect};
+use rustls::CertificateError;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -185,6 +186,9 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, Failure> {
 /// What TLS has against the server's certificate, if that is why there is no connection.
 fn certificate_fault(error: &(dyn Error + 'static)) -> Option<String> {
     causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            Some("no authority that is trusted here has signed it".to_owned())
+        }
         Some(rustls::Error::InvalidCertificate(fault)) => Some(fault.to_string()),
         _ => None,
     })

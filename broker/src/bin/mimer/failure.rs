@@ -71,8 +71,8 @@ pub(crate) enum Failure {
     },
     /// The answer is of another version than this program.
     #[error(
-        "this mimer does not understand the answer ({cause}); use the server's version of it, or \
-         `--json` to see the answer as it is"
+        "the server did what was asked, and this mimer does not understand its answer ({cause}); \
+         use a mimer of the server's version, or `--json`"
     )]
     NotUnderstood {
         /// Where it differs.

@@ -30,6 +30,7 @@ struct Attempt {
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     exit_code: Option<i64>,
+    segment_count: Option<i64>,
 }
 
 impl Attempt {
@@ -65,6 +66,7 @@ impl JobPlan {
             words("started"),
             words("ended"),
             figures("exit"),
+            figures("segments"),
             words("reason"),
         ];
         let rows = self.attempts.iter().map(|attempt| {
@@ -73,12 +75,17 @@ impl JobPlan {
                 attempt.text(),
                 instant::show_if(attempt.started_at),
                 instant::show_if(attempt.ended_at),
-                attempt.exit_code.map_or_else(|| "-".to_owned(), |code| code.to_string()),
+                figure_if(attempt.exit_code),
+                figure_if(attempt.segment_count),
                 attempt.reason.clone().unwrap_or_default(),
             ]
         });
         format!("{}\n\n{}", sheet.text(), list(columns, rows, "it was never given to Slurm"))
     }
+}
+
+fn figure_if(figure: Option<i64>) -> String {
+    figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string())
 }
 
 impl Ends for JobPlan {

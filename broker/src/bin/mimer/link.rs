@@ -73,6 +73,7 @@ struct Link {
     area: String,
     bounds: Bounds,
     opened_at: DateTime<Utc>,
+    #[serde(flatten)]
     state: LinkState,
 }
 
@@ -102,7 +103,10 @@ impl Link {
 
 impl Ends for Link {
     fn standing(&self) -> String {
-        plain(&self.state.state)
+        match &self.state.code {
+            Some(code) => plain(&format!("{} ({code})", self.state.state)),
+            None => plain(&self.state.state),
+        }
     }
 
     /// A failed link is fetched again by the broker, so only these three are the end.
@@ -190,4 +194,50 @@ fn sheet(link: Link) -> String {
         .line_if("manifest", state.manifest_sha256)
         .line("opened", instant::show(link.opened_at))
         .text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(state: serde_json::Value) -> Link {
+        let mut link = json!({
+            "link_id": Uuid::nil(),
+            "project_id": Uuid::nil(),
+            "permit_id": Uuid::nil(),
+            "dataset": "cohort",
+            "environment_name": "SPE",
+            "source_path": "registers/cohort",
+            "area": "/area/data/cohort",
+            "bounds": { "allowed_types": ["csv"], "max_bytes": 1_000_000 },
+            "opened_at": "2027-03-01T08:00:00Z",
+        });
+        if let (Some(link), serde_json::Value::Object(state)) = (link.as_object_mut(), state) {
+            link.extend(state);
+        }
+        serde_json::from_value(link).unwrap()
+    }
+
+    #[test]
+    fn a_link_that_failed_may_still_be_verified() {
+        let at = "2027-03-01T08:01:00Z";
+        let failed = link(json!({ "state": "failed", "at": at, "code": "connection_lost" }));
+        assert!(!failed.is_over());
+        assert_eq!(failed.standing(), "failed (connection_lost)");
+        let quarantined = link(json!({ "state": "quarantined", "at": at, "code": "wrong_chunk" }));
+        assert!(quarantined.is_over() && !quarantined.is_verified());
+    }
+
+    #[test]
+    fn a_verified_link_shows_what_came() {
+        let text = sheet(link(json!({
+            "state": "verified",
+            "at": "2027-03-01T08:01:00Z",
+            "manifest_sha256": "d2c0",
+            "file_count": 2,
+            "size_bytes": 300_004,
+        })));
+        assert!(text.contains("verified 2027-03-01 09:01:00"), "{text}");
+        assert!(text.contains("300 004 bytes"), "{text}");
+    }
 }

@@ -46,10 +46,14 @@ pub(crate) enum RateCardCommand {
 
 /// Why a card's file could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{} is not a rate card: {cause}; `mimer rate-card publish --help` shows one", path.display())]
+#[error(
+    "{}, line {line}: {message}; `mimer rate-card publish --help` shows how a card is written",
+    path.display()
+)]
 pub(crate) struct CardError {
     path: PathBuf,
-    cause: Box<toml::de::Error>,
+    line: usize,
+    message: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,8 +112,14 @@ impl RateCardCommand {
 }
 
 fn parse(path: &Path, text: &str) -> Result<CardFile, CardError> {
-    toml::from_str(text)
-        .map_err(|cause| CardError { path: path.to_owned(), cause: Box::new(cause) })
+    toml::from_str(text).map_err(|cause| {
+        let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        CardError {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            message: cause.message().to_owned(),
+        }
+    })
 }
 
 fn body(card: CardFile) -> Value {
@@ -240,7 +250,7 @@ mod tests {
     fn a_float_is_refused_with_a_sentence() {
         let card = CARD.replace("kronor_per_gpu_hour = 20", "kronor_per_gpu_hour = 20.5");
         let error = parse(Path::new("card.toml"), &card).unwrap_err().to_string();
-        assert!(error.contains("decimals in quotes"), "{error}");
+        assert!(error.contains("line 14") && error.contains("decimals in quotes"), "{error}");
     }
 
     #[test]

@@ -42,7 +42,14 @@ impl Session {
         if self.output.json {
             return self.output.json(answer);
         }
-        self.output.print(&text(read(answer)?))
+        match read(answer) {
+            Ok(read) => self.output.print(&text(read)),
+            // What was done is done: an answer that cannot be read must not hide its ids.
+            Err(failure) => {
+                self.output.json(answer)?;
+                Err(failure)
+            }
+        }
     }
 }
 

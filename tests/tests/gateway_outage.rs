@@ -1,0 +1,28 @@
+//! The gateway dies with -9 while a job waits, starts and runs: the outcome is the same.
+
+use anyhow::{Result, ensure};
+use testbed::site::Site;
+use testbed::story::{Outcome, Story, TERMS};
+
+#[tokio::test]
+async fn killing_the_gateway_changes_nothing_in_the_outcome() -> Result<()> {
+    let site = Site::real(1).await?;
+    let story = Story::begin(&site, &TERMS).await?;
+    let plan = story.plan(&site);
+    let anna = &story.people.anna;
+    plan.submit(&story, anna).await?;
+    site.crash_gateway().await?;
+    plan.until(&site, anna, &["submitted", "released", "running"]).await?;
+    site.crash_gateway().await?;
+    plan.until(&site, anna, &["running"]).await?;
+    site.crash_gateway().await?;
+
+    let outcome = Outcome::of(&site, &story, &plan).await?;
+    let rows = site.cluster()?.sacct_rows(outcome.slurm_job_id).await?;
+    ensure!(rows.len() == 1 && rows[0].state == "COMPLETED", "{rows:?}");
+    ensure!(rows[0].gpu_seconds() == outcome.gpu_seconds_charged, "{rows:?} {outcome:?}");
+    ensure!(outcome.ledger_verified && outcome.gpu_seconds_charged > 0, "{outcome:?}");
+    let all = site.cluster()?.sacct_rows_of_account(testbed::site::ACCOUNT).await?;
+    ensure!(all.len() == 1, "one plan, one job in Slurm: {all:?}");
+    site.stop().await
+}
