@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
+use crate::settings::KnownSettings;
 
 /// Cheap to clone; everything inside is shared.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct App {
     pub clock: Clock,
     /// The way to Slurm.
     pub gateway: Gateway,
+    /// What is known of Slurm's settings.
+    pub settings: KnownSettings,
     /// mimerd's metrics.
     pub metrics: Arc<Metrics>,
     /// Rung after a commit that wants effects, so that workers need not wait for their next look.

@@ -20,6 +20,7 @@ pub mod pages;
 pub mod plan;
 pub mod segment;
 pub mod serve;
+pub mod settings;
 pub mod tls;
 pub mod watch;
 

@@ -7,6 +7,7 @@ pub struct Metrics {
     registry: Registry,
     effects: IntCounterVec,
     slurm_answers: IntGauge,
+    setting_faults: IntGauge,
     rows_sealed: IntCounter,
     segments: IntCounter,
     admissions: IntCounterVec,
@@ -24,6 +25,10 @@ impl Metrics {
             "mimerd_slurm_answers",
             "1 if the last look at Slurm through the gateway succeeded, else 0",
         )?;
+        let setting_faults = IntGauge::new(
+            "mimerd_slurm_setting_faults",
+            "Settings of Slurm that are not as the broker needs them, at the last look",
+        )?;
         let rows_sealed =
             IntCounter::new("mimerd_rows_sealed_total", "Rows of the record chained by the sealer")?;
         let segments =
@@ -34,10 +39,19 @@ impl Metrics {
         )?;
         registry.register(Box::new(effects.clone()))?;
         registry.register(Box::new(slurm_answers.clone()))?;
+        registry.register(Box::new(setting_faults.clone()))?;
         registry.register(Box::new(rows_sealed.clone()))?;
         registry.register(Box::new(segments.clone()))?;
         registry.register(Box::new(admissions.clone()))?;
-        Ok(Self { registry, effects, slurm_answers, rows_sealed, segments, admissions })
+        Ok(Self {
+            registry,
+            effects,
+            slurm_answers,
+            setting_faults,
+            rows_sealed,
+            segments,
+            admissions,
+        })
     }
 
     /// An effect ended as `outcome`.
@@ -48,6 +62,11 @@ impl Metrics {
     /// Whether Slurm answered the watcher.
     pub fn slurm_answers(&self, yes: bool) {
         self.slurm_answers.set(i64::from(yes));
+    }
+
+    /// How many of Slurm's settings are wrong.
+    pub fn setting_faults(&self, count: usize) {
+        self.setting_faults.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The sealer chained `count` rows.

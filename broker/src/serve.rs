@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::database::Databases;
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
+use crate::settings::{self, KnownSettings};
 use crate::{api, duty, outbox, pages, tls};
 
 /// How long open requests may take to finish at the end.
@@ -46,6 +47,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let mut duties = JoinSet::new();
     duties.spawn(outbox::run_workers(app.clone(), stopping.clone()));
     duties.spawn(crate::watch::run(app.clone(), stopping.clone()));
+    duties.spawn(settings::run(app.clone(), stopping.clone()));
     duties.spawn(duty::run_permit_watch(app.clone(), stopping.clone()));
 
     let handle = axum_server::Handle::new();
@@ -86,6 +88,7 @@ fn app(config: Config, databases: &Databases) -> anyhow::Result<App> {
         db: databases.app.clone(),
         clock: Clock::System,
         gateway,
+        settings: KnownSettings::default(),
         metrics: Arc::new(Metrics::new()?),
         outbox_wake: Arc::new(Notify::new()),
     })

@@ -229,6 +229,9 @@ impl From<PlanError> for ApiError {
             PlanError::NoSuchLink(_) => (StatusCode::NOT_FOUND, "no_such_link"),
             PlanError::BadScript(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_script"),
             PlanError::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "bad_job_name"),
+            PlanError::SettingsWrong(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong")
+            }
             PlanError::NoJobIds => (StatusCode::SERVICE_UNAVAILABLE, "no_job_ids"),
         };
         Self::new(status, code, error.to_string())

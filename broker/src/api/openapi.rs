@@ -60,3 +60,19 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub(super) async fn serve() -> Json<utoipa::openapi::OpenApi> {
     Json(document())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The committed document is the generated one; `mimerd openapi` prints it anew.
+    #[test]
+    fn the_committed_document_is_true() {
+        let committed = include_str!("../../../docs/openapi.json");
+        let generated = document().to_pretty_json().unwrap();
+        assert!(
+            committed.trim() == generated.trim(),
+            "docs/openapi.json is stale: run `mimerd openapi > docs/openapi.json`"
+        );
+    }
+}

@@ -30,6 +30,8 @@ enum Command {
     Serve,
     /// Print the configuration as mimerd understands it, defaults included.
     ConfigCheck,
+    /// Print the OpenAPI document of the API.
+    Openapi,
     /// Add a person, or another role to one, and print a new access key once.
     AddPerson {
         /// Name to log in with.
@@ -74,8 +76,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if matches!(arguments.command, Command::Openapi) {
+        println!("{}", broker::api::openapi_document().to_pretty_json()?);
+        return Ok(());
+    }
     let config = Config::read(&arguments.config)?;
     match arguments.command {
+        Command::Openapi => unreachable!("answered above, without a configuration"),
         Command::Serve => serve::serve(config).await,
         Command::ConfigCheck => {
             print!("{}", toml::to_string_pretty(&config).context("printing the configuration")?);

@@ -13,6 +13,7 @@ use super::spec;
 use crate::accounts::AccountError;
 use crate::config::Config;
 use crate::outbox::{self, Effect};
+use crate::settings::KnownSettings;
 
 /// What a person asks to run.
 #[derive(Clone, Debug)]
@@ -85,6 +86,9 @@ pub enum PlanError {
     /// The person cannot run here yet.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// The cluster could not run the project's jobs as it must.
+    #[error("Slurm is not set up for this project's jobs; the operator must mend it: {0}")]
+    SettingsWrong(String),
     /// The range of job ids is used up.
     #[error("the broker has no Slurm job ids left; the operator must raise cluster.job_ids")]
     NoJobIds,
@@ -109,7 +113,7 @@ pub async fn quote(
 /// Admits a plan inside the caller's transaction; Slurm hears of it after the commit.
 pub async fn submit(
     tx: &mut PgConnection,
-    config: &Config,
+    (config, settings): (&Config, &KnownSettings),
     ask: &Ask,
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {
@@ -123,6 +127,10 @@ pub async fn submit(
     }
     spec::check(ask)?;
     let (project, admitted) = decide(tx, ask, stamp.now).await?;
+    let faults = settings.against(project.data_class);
+    if !faults.is_empty() {
+        return Err(PlanError::SettingsWrong(faults.join(" ")));
+    }
     let login = record::person::by_id(tx, ask.person_id).await?.and_then(|person| person.login);
     let account = crate::accounts::find(
         &config.accounts.file,

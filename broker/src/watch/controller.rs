@@ -88,7 +88,19 @@ async fn keep(
     if let Some(state) = state {
         attempt::advance(tx, attempt.attempt_id, state).await?;
     }
+    if attempt.state == AttemptState::Released && can_never_run(job) && !attempt.cancel_wanted {
+        let reason = "Slurm cannot run it: no node has what it asks for (BadConstraints)";
+        attempt::want_cancelled(tx, attempt.attempt_id, reason).await?;
+        let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
+        outbox::want(tx, &effect, attempt.trace_id, now).await?;
+    }
     Ok(())
+}
+
+/// Slurm takes a held job that no node could run, and says so only once it is released: it holds
+/// the job again.
+fn can_never_run(job: &JobRow) -> bool {
+    job.held && job.state_reason.as_deref() == Some("BadConstraints")
 }
 
 /// Slurm has lost a job it had accepted: submit it again, under the same id.

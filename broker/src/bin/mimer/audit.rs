@@ -89,7 +89,7 @@ fn imbalances(imbalances: Vec<Imbalance>) -> String {
         words("owner"),
         words("kind"),
         words("unit"),
-        words("what is wrong"),
+        words("differs from its"),
         figures("recorded"),
         figures("recomputed"),
     ];

@@ -28,7 +28,10 @@ async fn ask() -> Result<String, Failure> {
     let _unseen = Unseen::begin()?;
     tokio::select! {
         line = tokio::task::spawn_blocking(read_line) => Ok(line.map_err(io::Error::other)??),
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted("no key was kept".to_owned())),
+        _ = tokio::signal::ctrl_c() => {
+            writeln!(io::stderr().lock())?;
+            Err(Failure::Interrupted("no key was kept".to_owned()))
+        }
     }
 }
 
