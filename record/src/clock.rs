@@ -24,7 +24,10 @@ impl Clock {
     /// The present instant, in whole microseconds as the database keeps it.
     pub fn now(&self) -> DateTime<Utc> {
         let instant = match self {
-            #[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the one reader of the wall clock"
+            )]
             Self::System => Utc::now(),
             Self::Manual(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
         };

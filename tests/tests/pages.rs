@@ -98,7 +98,10 @@ async fn read_page(
     for wanted in expected {
         ensure!(text.contains(&wanted.replace('\u{a0}', " ")), "{path}: no `{wanted}` in\n{text}");
     }
-    ensure!(text.contains("simulated") || text.contains("Simulated"), "{path} hides the simulation");
+    ensure!(
+        text.contains("simulated") || text.contains("Simulated"),
+        "{path} hides the simulation"
+    );
     let pictures = testbed::workspace_root().join("target/pages");
     std::fs::create_dir_all(&pictures)?;
     let file = path.split('/').nth(1).unwrap_or("home");

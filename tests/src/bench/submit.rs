@@ -25,7 +25,10 @@ pub async fn submit() -> Result<Value> {
     for round in 0..ROUNDS {
         gateway.push(through_gateway(&site, 200_000 + round * JOBS).await?);
         sbatch.push(by_sbatch(&site)?);
-        eprintln!("round {round}: gateway {:.0}/s, sbatch {:.0}/s", gateway[round as usize], sbatch[round as usize]);
+        eprintln!(
+            "round {round}: gateway {:.0}/s, sbatch {:.0}/s",
+            gateway[round as usize], sbatch[round as usize]
+        );
     }
     site.stop().await?;
     let (gateway_per_s, sbatch_per_s) = (percentile(&mut gateway, 50), percentile(&mut sbatch, 50));

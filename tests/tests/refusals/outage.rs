@@ -45,6 +45,12 @@ async fn a_plan_sent_while_slurm_is_away_waits_and_is_submitted_once() -> Result
     let jobs = slurm(&stage.site)?.jobs();
     ensure!(jobs.len() == 1, "one plan became {} jobs", jobs.len());
     ensure!(i64::from(jobs[0].job_id) == number(&admitted, "slurm_job_id")?, "{jobs:?}");
+
+    // Too late to cancel: what is over stays as it ended.
+    let before = stage.tables().await?;
+    let cancellation = format!("/v1/job-plans/{id}/cancellation");
+    people.anna.send(Method::POST, &cancellation, None).await?;
+    stage.nothing_changed_since(&before, "a cancellation after the end").await?;
     stage.end().await
 }
 

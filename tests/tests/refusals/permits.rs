@@ -92,19 +92,20 @@ pub(crate) async fn what_a_link_may_bring(stage: &mut Stage) -> Result<()> {
 /// A new member is not in the permit, and then not on the cluster.
 pub(crate) async fn whom_a_permit_names(stage: &mut Stage) -> Result<()> {
     let people = stage.story.people.clone();
-    let granted = stage.story.granted.clone();
+    let granted = stage.story.granted_beside("two-members", "confidential", &TERMS).await?;
     let project = format!("/v1/projects/{}", granted.project_id);
     let sent = get(&people.bertil, &project);
     stage.refuses(sent, 404, "not_found", &["not yours to see"]).await?;
 
     people.anna.post(&format!("{project}/members"), &json!({ "login": "bertil" })).await?;
+    permit_for_anna(stage, &granted, in_seconds(-60), in_seconds(3600)).await?;
     let plan = stage.plan().body;
     let sent = post(&people.bertil, job_plans(&granted), plan.clone());
     stage.refuses(sent, 409, "person_not_in_permit", &["does not name you"]).await?;
 
     permit(stage, &granted, "bertil", in_seconds(-60), in_seconds(3600)).await?;
     let sent = post(&people.bertil, job_plans(&granted), plan);
-    stage.refuses(sent, 409, "no_posix_account", &["stroke-ai", "ask the operator"]).await
+    stage.refuses(sent, 409, "no_posix_account", &["two-members", "ask the operator"]).await
 }
 
 /// From the moment of a revocation nothing new starts on what the permit's link brought.

@@ -64,6 +64,11 @@ pub(crate) async fn what_is_not_an_address(stage: &mut Stage) -> Result<()> {
     for (path, status, code, words) in asked {
         stage.refuses(get(&people.finance, path), status, code, words).await?;
     }
+    for path in ["/v1/projets", "/v1/projects/", "/nothing"] {
+        stage.refuses(get(&people.anna, path), 404, "no_such_route", &["address"]).await?;
+    }
+    let sent = post(&people.anna, "/v1/me", json!({}));
+    stage.refuses(sent, 405, "method_not_allowed", &["GET"]).await?;
     let sent = get(&people.anna, "/v1/projects/stroke-ai");
     stage.refuses(sent, 400, "malformed_address", &["UUID"]).await?;
     let sent = get(&people.anna, format!("/v1/job-plans/{}", id::fresh()));
@@ -79,7 +84,7 @@ pub(crate) async fn what_no_database_can_keep(stage: &mut Stage) -> Result<()> {
     for (field, value) in [
         ("purpose", json!("Train\u{0} a model")),
         ("class", json!("h200\u{0}")),
-        ("until", json!("+262142-12-31T23:59:59Z")),
+        ("from", json!("-9999-01-01T00:00:00Z")),
     ] {
         let mut body = stage.story.request_body(&granted);
         body[field] = value;

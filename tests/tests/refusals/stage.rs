@@ -93,7 +93,7 @@ impl Stage {
 
     /// The same with the story's link.
     pub(crate) fn plan_with_data(&self) -> Plan {
-        self.story.plan(&self.site).with("wall_time_s", json!(120))
+        self.story.plan(&self.site).with("gpu_count", json!(2)).with("wall_time_s", json!(120))
     }
 
     /// Expects a refusal with this status and code, whose sentence says all of `words`, and that
