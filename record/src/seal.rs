@@ -207,3 +207,6 @@ fn sha256(parts: &[&[u8]]) -> Vec<u8> {
     }
     context.finish().as_ref().to_vec()
 }
+
+#[cfg(test)]
+mod tests;
