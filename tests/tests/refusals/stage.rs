@@ -142,16 +142,20 @@ impl Stage {
     }
 
     /// Expects, by the API, that the story's grant is whole: nothing is held, nothing was used.
-    pub(crate) async fn nothing_was_held(&self) -> Result<()> {
+    pub(crate) async fn nothing_was_held(&mut self) -> Result<()> {
         let path = format!("/v1/projects/{}", self.story.granted.project_id);
         let project = self.story.people.anna.get(&path).await?;
-        let balance = &project["grants"][0]["balance"];
-        ensure!(balance["granted"].as_i64() > Some(0), "{project}");
-        for (free, all) in [("available", "granted"), ("available_usek", "granted_usek")] {
-            ensure!(balance[free] == balance[all], "{project}");
-        }
+        self.note(is_whole(&project["grants"][0]["balance"]));
         Ok(())
     }
+}
+
+fn is_whole(balance: &Value) -> Result<()> {
+    ensure!(balance["granted"].as_i64() > Some(0), "nothing was granted: {balance}");
+    for (free, all) in [("available", "granted"), ("available_usek", "granted_usek")] {
+        ensure!(balance[free] == balance[all], "the grant is not whole: {balance}");
+    }
+    Ok(())
 }
 
 /// Expects an answer to be this refusal.
