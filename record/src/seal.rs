@@ -43,6 +43,18 @@ pub struct Fault {
     pub what: &'static str,
 }
 
+/// The newest seal, to be remembered outside the database.
+///
+/// Whoever controls the database can cut the chain's end off, or make a whole new chain; a tip kept
+/// elsewhere shows both.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Tip {
+    /// Number of the seal.
+    pub seal_no: i64,
+    /// Its digest, in hexadecimal.
+    pub digest: String,
+}
+
 /// The digest the first seal points back to.
 const GENESIS: [u8; 32] = [0; 32];
 
@@ -107,6 +119,24 @@ pub async fn verify(pool: &PgPool, tables: &[SealedTable]) -> Result<Verdict, sq
         verdict.unsealed_count += i64::try_from(unsealed(&mut tx, table).await?.len()).unwrap_or(0);
     }
     Ok(verdict)
+}
+
+/// The chain's newest seal; `None` while nothing is sealed.
+pub async fn tip(tx: &mut PgConnection) -> Result<Option<Tip>, sqlx::Error> {
+    let newest =
+        sqlx::query!("select seal_no, digest from record.seal order by seal_no desc limit 1")
+            .fetch_optional(tx)
+            .await?;
+    Ok(newest.map(|seal| Tip { seal_no: seal.seal_no, digest: hex::encode(seal.digest) }))
+}
+
+/// Whether the chain still holds a tip that was remembered earlier.
+pub async fn still_holds(tx: &mut PgConnection, remembered: &Tip) -> Result<bool, sqlx::Error> {
+    let digest =
+        sqlx::query_scalar!("select digest from record.seal where seal_no = $1", remembered.seal_no)
+            .fetch_optional(tx)
+            .await?;
+    Ok(digest.is_some_and(|digest| hex::encode(digest) == remembered.digest))
 }
 
 /// Each seal must follow from the one before it.

@@ -64,6 +64,30 @@ async fn a_changed_row_a_missing_row_and_a_changed_seal_are_named() -> Result<()
     site.stop().await
 }
 
+/// The last seal is deleted together with its row: what is left is a whole chain, but mimerd
+/// remembers the seal outside the database.
+#[tokio::test]
+async fn an_end_that_is_cut_off_is_noticed() -> Result<()> {
+    let site = Site::fake().await?;
+    let finance = site.person("frida", "finance", None).await?;
+    is_whole(&site, &finance).await?;
+    let mut superuser = database::connect(&site, "postgres").await?;
+    let row = sqlx::query(
+        "delete from record.seal where seal_no = (select max(seal_no) from record.seal)
+         returning table_name, row_id",
+    )
+    .fetch_one(&mut superuser)
+    .await?;
+    let (table, row_id): (String, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+    let key = sealed_tables().into_iter().find(|sealed| sealed.name == table).context(table)?;
+    let delete = format!("delete from {} where {} = '{row_id}'", key.name, key.key);
+    change_one_row(&mut superuser, &delete).await?;
+    let verdict = finance.get("/v1/audit/verdict").await?;
+    ensure!(verdict["whole"] == false, "the end of the chain is gone, unseen: {verdict}");
+    ensure!(verdict["faults"][0]["table"] == "record.seal", "{verdict}");
+    site.stop().await
+}
+
 /// A row is deleted, and put back.
 async fn a_row_that_is_gone(
     site: &Site,

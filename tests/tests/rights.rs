@@ -238,7 +238,7 @@ const APART: [[&str; 2]; 4] = [
 #[tokio::test]
 async fn asking_deciding_and_operating_are_kept_apart() -> Result<()> {
     let site = Site::fake().await?;
-    let agency = id::fresh().to_string();
+    let agency = People::gather(&site).await?.agency_id.to_string();
     let words: Vec<&str> = Role::ALL.iter().map(|role| role.word()).collect();
     for (place, first) in words.iter().enumerate() {
         for second in &words[place + 1..] {

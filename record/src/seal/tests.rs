@@ -119,6 +119,26 @@ async fn a_seal_that_was_changed_or_removed_is_noticed(db: PgPool) {
     );
 }
 
+/// The chain alone cannot show that its end was cut off; a tip kept elsewhere can.
+#[sqlx::test(migrations = false)]
+async fn a_chain_cut_off_at_its_end_no_longer_holds_the_remembered_tip(db: PgPool) {
+    stage(&db, 3).await;
+    let mut connection = db.acquire().await.unwrap();
+    let remembered = tip(&mut connection).await.unwrap().unwrap();
+    assert_eq!(remembered.seal_no, 3);
+    write_rows(&db, 1).await;
+    seal_new_rows(&db, SEALED_TABLES, noon()).await.unwrap();
+    assert!(still_holds(&mut connection, &remembered).await.unwrap());
+
+    sqlx::query("delete from record.audit where audit_id in (select row_id from record.seal where seal_no >= 3)")
+        .execute(&db)
+        .await
+        .unwrap();
+    sqlx::query("delete from record.seal where seal_no >= 3").execute(&db).await.unwrap();
+    assert!(verify(&db, SEALED_TABLES).await.unwrap().faults.is_empty());
+    assert!(!still_holds(&mut connection, &remembered).await.unwrap());
+}
+
 #[sqlx::test(migrations = false)]
 async fn racing_sealers_make_one_chain(db: PgPool) {
     MIGRATOR.run(&db).await.unwrap();

@@ -77,8 +77,8 @@ pub(crate) async fn what_a_link_may_bring(stage: &mut Stage) -> Result<()> {
         ("permit_id", json!(foreign), 409, "permit_of_another_project", &["own"]),
         ("permit_id", json!(id::fresh()), 409, "permit_missing", &["permit"]),
         ("environment_id", json!(id::fresh()), 404, "environment_unknown", &["ask the operator"]),
-        ("source_path", json!("../../etc"), 409, "link_source_path", &["refused"]),
-        ("max_bytes", json!(0), 409, "link_bounds", &["refused"]),
+        ("source_path", json!("../../etc"), 422, "link_source_path", &["refused"]),
+        ("max_bytes", json!(0), 422, "link_bounds", &["refused"]),
     ];
     for (field, value, status, code, words) in cases {
         let mut body = link.clone();
