@@ -18,6 +18,8 @@ pub(crate) async fn install(dir: &Path) -> Result<()> {
         // Root comes in by the socket and its own uid only, so nobody else on the machine does.
         .args(["--auth-root-authentication-method=socket", "--auth-root-socket-user=root"])
         .arg(format!("--datadir={}", dir.display()))
+        // Servers that share a directory for temporary tables remove each other's.
+        .arg(format!("--tmpdir={}", temporary(dir)?.display()))
         .output()
         .await
         .context("running mariadb-install-db; is the package mariadb-server installed?")?;
@@ -28,6 +30,13 @@ pub(crate) async fn install(dir: &Path) -> Result<()> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())
+}
+
+/// A directory for the temporary tables of one server alone, beside its data.
+fn temporary(data: &Path) -> Result<PathBuf> {
+    let dir = data.with_extension("tmp");
+    std::fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    Ok(dir)
 }
 
 /// Starts the server and waits until it answers.
@@ -46,6 +55,7 @@ pub(crate) async fn start(workspace: &Workspace, port: u16, password: &str) -> R
     command
         .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .arg(format!("--datadir={}", dir.display()))
+        .arg(format!("--tmpdir={}", temporary(&dir)?.display()))
         .arg(format!("--socket={}", socket.display()))
         .arg(format!("--pid-file={}", dir.join("pid").display()))
         .arg(format!("--port={port}"))
