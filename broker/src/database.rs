@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::config::{Config, Database};
-pub use embedded::EmbeddedPostgres;
+pub use embedded::{EmbeddedPostgres, Stay};
 
 /// The broker's way into its database.
 pub struct Databases {
@@ -31,11 +31,12 @@ struct Roles {
 
 impl Databases {
     /// Opens the configured database, or starts the private one, and migrates it.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub async fn open(config: &Config, stay: Stay) -> anyhow::Result<Self> {
         let (roles, embedded) = match &config.database {
             Some(database) => (Roles::configured(database)?, None),
             None => {
-                let embedded = EmbeddedPostgres::start(&config.state_dir.join("postgres")).await?;
+                let dir = config.state_dir.join("postgres");
+                let embedded = EmbeddedPostgres::start(&dir, stay).await?;
                 let roles = Roles {
                     owner: embedded.options("mimer_owner"),
                     app: embedded.options("mimer_app"),
@@ -112,25 +113,82 @@ async fn migrate(owner: &PgConnectOptions) -> anyhow::Result<()> {
 }
 
 /// Moves the sequence's end, and its next value up to the range's start if it is below.
+///
+/// Another mimerd may be drawing ids meanwhile: the change of the sequence comes first, because it
+/// makes every draw wait until the commit, and the next value is never moved back.
 async fn move_job_ids(owner: &PgConnectOptions, [first, last]: [u32; 2]) -> anyhow::Result<()> {
     let mut connection = owner.connect().await?;
+    let mut tx = connection.begin().await?;
+    let used_up =
+        "the range of Slurm job ids is used up: raise cluster.job_ids and FirstJobId together";
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "alter sequence broker.slurm_job_id minvalue 1 maxvalue {last}"
+    )))
+    .execute(&mut *tx)
+    .await
+    .context(used_up)?;
     let next: i64 = sqlx::query_scalar(
         "select case when is_called then last_value + 1 else last_value end
          from broker.slurm_job_id",
     )
-    .fetch_one(&mut connection)
+    .fetch_one(&mut *tx)
     .await?;
-    let next = next.max(i64::from(first));
-    anyhow::ensure!(
-        next <= i64::from(last),
-        "the range of Slurm job ids is used up: raise cluster.job_ids and FirstJobId together"
-    );
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "alter sequence broker.slurm_job_id minvalue 1 maxvalue {last} restart with {next}"
-    )))
-    .execute(&mut connection)
-    .await
-    .context("moving the job id sequence into its range")?;
+    anyhow::ensure!(next <= i64::from(last), used_up);
+    if next < i64::from(first) {
+        sqlx::query("select setval('broker.slurm_job_id', $1, false)")
+            .bind(i64::from(first))
+            .execute(&mut *tx)
+            .await
+            .context("moving the job id sequence into its range")?;
+    }
+    tx.commit().await?;
     connection.close().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::migrate;
+
+    async fn next(db: &PgPool) -> i64 {
+        sqlx::query_scalar("select nextval('broker.slurm_job_id')").fetch_one(db).await.unwrap()
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn job_ids_move_into_their_range_and_never_back(db: PgPool) {
+        migrate(&db).await;
+        let owner = (*db.connect_options()).clone();
+        move_job_ids(&owner, [100, 200]).await.unwrap();
+        assert_eq!([next(&db).await, next(&db).await], [100, 101]);
+        move_job_ids(&owner, [50, 103]).await.unwrap();
+        assert_eq!([next(&db).await, next(&db).await], [102, 103]);
+        assert!(move_job_ids(&owner, [50, 103]).await.is_err(), "the range is used up");
+        assert!(move_job_ids(&owner, [50, 90]).await.is_err(), "it ends before what was drawn");
+    }
+
+    /// A second mimerd starts while the first draws ids.
+    #[sqlx::test(migrations = false)]
+    async fn no_id_is_drawn_twice_while_the_range_is_looked_at(db: PgPool) {
+        migrate(&db).await;
+        let owner = (*db.connect_options()).clone();
+        move_job_ids(&owner, [100, 100_000]).await.unwrap();
+        let drawing = {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let mut drawn = Vec::new();
+                for _ in 0..400 {
+                    drawn.push(next(&db).await);
+                }
+                drawn
+            })
+        };
+        for _ in 0..20 {
+            move_job_ids(&owner, [100, 100_000]).await.unwrap();
+        }
+        let mut drawn = drawing.await.unwrap();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 400);
+    }
 }

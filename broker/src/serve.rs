@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::auth::authorize;
 use crate::config::Config;
-use crate::database::Databases;
+use crate::database::{Databases, Stay};
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 use crate::settings::{self, KnownSettings};
@@ -31,6 +31,7 @@ pub fn router(app: App) -> Router {
     api::routes()
         .merge(pages::routes())
         .route_layer(middleware::from_fn_with_state(app.clone(), authorize))
+        .fallback(async || api::ApiError::no_such_route())
         .with_state(app)
 }
 
@@ -40,7 +41,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    let databases = Databases::open(&config).await?;
+    let databases = Databases::open(&config, Stay::Serve).await?;
     databases.fit_job_ids(&config).await?;
     let app = app(config, &databases)?;
     let (stop, stopping) = watch::channel(false);
@@ -48,7 +49,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     duties.spawn(outbox::run_workers(app.clone(), stopping.clone()));
     duties.spawn(crate::watch::run(app.clone(), stopping.clone()));
     duties.spawn(settings::run(app.clone(), stopping.clone()));
-    duties.spawn(duty::run_permit_watch(app.clone(), stopping.clone()));
+    duties.spawn(duty::run_permit_watch(app.clone(), stopping));
 
     let handle = axum_server::Handle::new();
     let mut servers = JoinSet::new();
@@ -57,21 +58,33 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         servers.spawn(serve_metrics(app.clone(), address));
     }
     // The sealer ends last, so that what the other duties wrote at the end is sealed too.
-    let sealer = tokio::spawn(duty::run_sealer(
-        app.clone(),
-        databases.sealer.clone(),
-        stopping,
-    ));
+    let (seal, sealing) = watch::channel(false);
+    let sealer = tokio::spawn(duty::run_sealer(app.clone(), databases.sealer.clone(), sealing));
 
     let outcome = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
-        Some(ended) = servers.join_next() => ended.context("a server task")?,
+        Some(ended) = servers.join_next() => {
+            ended.context("a server task").and_then(|ended| ended)
+        }
+        // A duty ends by itself only if it panicked. Without it mimerd would look alive and not be.
+        Some(_) = duties.join_next() => {
+            Err(anyhow::anyhow!("a background duty broke off; its reason is logged above"))
+        }
     };
     tracing::info!("stopping");
     handle.graceful_shutdown(Some(GRACE));
     let _ = stop.send(true);
-    while duties.join_next().await.is_some() {}
+    // A transfer may have hours to go. It is broken off like by a crash, and taken up again by the
+    // next mimerd once its lease has run out.
+    if tokio::time::timeout(GRACE, async { while duties.join_next().await.is_some() {} })
+        .await
+        .is_err()
+    {
+        tracing::info!("effects still at work are left to the next mimerd");
+        duties.shutdown().await;
+    }
+    let _ = seal.send(true);
     sealer.await.context("the sealer task")?;
     servers.shutdown().await;
     databases.close().await?;
@@ -121,7 +134,9 @@ async fn serve_metrics(app: App, address: SocketAddr) -> anyhow::Result<()> {
         "/metrics",
         get(move || async move {
             match app.metrics.text() {
-                Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+                Ok(text) => {
+                    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+                }
                 Err(error) => api::ApiError::internal(&error).into_response(),
             }
         }),

@@ -50,9 +50,9 @@ pub fn files(listen: &Listen, state_dir: &Path) -> anyhow::Result<Files> {
 
 /// Loads the files for axum-server.
 pub async fn server_config(files: &Files) -> anyhow::Result<RustlsConfig> {
-    RustlsConfig::from_pem_file(&files.chain, &files.key).await.with_context(|| {
-        format!("loading the certificate {} and its key", files.chain.display())
-    })
+    RustlsConfig::from_pem_file(&files.chain, &files.key)
+        .await
+        .with_context(|| format!("loading the certificate {} and its key", files.chain.display()))
 }
 
 /// A certificate authority of this installation alone, and one server certificate under it.

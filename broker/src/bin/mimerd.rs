@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use broker::auth::{self, AccessKey, Role, RoleHeld};
 use broker::config::Config;
-use broker::database::Databases;
+use broker::database::{Databases, Stay};
 use broker::serve;
 use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
@@ -113,10 +113,20 @@ async fn add_person(
     wanted: RoleHeld,
     life: TimeDelta,
 ) -> anyhow::Result<()> {
-    let databases = Databases::open(config).await?;
+    anyhow::ensure!(
+        !login.is_empty() && login.chars().all(|c| c.is_ascii_graphic()),
+        "a login is letters, digits and signs without spaces"
+    );
+    let databases = Databases::open(config, Stay::Once).await?;
     let stamp = stamp();
     let key = AccessKey::draw();
     let mut tx = databases.app.begin().await?;
+    if let Some(agency_id) = wanted.agency_id {
+        let agency = quotas::agency::by_id(&mut tx, agency_id).await?;
+        agency.with_context(|| {
+            format!("there is no agency {agency_id}; the operator registers it first")
+        })?;
+    }
     let person_id = match record::person::by_login(&mut tx, login).await? {
         Some(person) => person.person_id,
         None => {
@@ -134,7 +144,7 @@ async fn add_person(
 }
 
 async fn add_node(config: &Config, node: &str) -> anyhow::Result<()> {
-    let databases = Databases::open(config).await?;
+    let databases = Databases::open(config, Stay::Once).await?;
     let stamp = stamp();
     let token = AccessKey::draw();
     let mut tx = databases.app.begin().await?;

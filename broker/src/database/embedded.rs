@@ -3,6 +3,12 @@
 //! It listens on a socket only, under the state directory. PostgreSQL refuses to run as root, so a
 //! mimerd started by root runs it as the system user `postgres`. Who may connect is decided by the
 //! kernel (peer credentials): only the user mimerd runs as, and the server's own.
+//!
+//! One process owns the server from its start to its end and holds a lock on the directory
+//! meanwhile ([`lock`]). mimerd's one-off commands join the server of a mimerd that serves.
+
+mod leftover;
+mod lock;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,10 +20,19 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::process::{Child, Command};
 
+pub use lock::Stay;
+use lock::{Claim, OwnerLock};
+
 /// A running private PostgreSQL.
 pub struct EmbeddedPostgres {
     dir: PathBuf,
-    server: Option<Child>,
+    owned: Option<Owned>,
+}
+
+/// A server that this process started, and ends.
+struct Owned {
+    server: Child,
+    lock: OwnerLock,
 }
 
 /// How long the server may take to answer its first connection.
@@ -28,8 +43,9 @@ const STOP_BOUND: Duration = Duration::from_secs(30);
 impl EmbeddedPostgres {
     /// Starts the server in `dir`, making the data directory first if it is new.
     ///
-    /// If a server of an earlier mimerd still runs there, it is used as it is.
-    pub async fn start(dir: &Path) -> anyhow::Result<Self> {
+    /// A one-off command joins the server of a mimerd that serves from `dir`. A server left behind
+    /// by a mimerd that died is ended first: it may be on its way out already.
+    pub async fn start(dir: &Path, stay: Stay) -> anyhow::Result<Self> {
         let binaries = server_binaries()?;
         let system_user = server_user();
         let data = dir.join("data");
@@ -39,14 +55,16 @@ impl EmbeddedPostgres {
             std::os::unix::fs::chown(dir, Some(user.uid), Some(user.gid))
                 .with_context(|| format!("giving {} to the user postgres", dir.display()))?;
         }
-        let mut postgres = Self { dir: dir.to_owned(), server: None };
+        let mut postgres = Self { dir: dir.to_owned(), owned: None };
+        let lock = match postgres.claim(stay).await? {
+            Claim::Owner(lock) => lock,
+            Claim::Guest => return Ok(postgres),
+        };
+        leftover::end(dir, &data, STOP_BOUND).await?;
         if !data.join("PG_VERSION").exists() {
             initialise(&binaries, system_user.as_ref(), &data).await?;
         }
         write_access_rules(&data, system_user.as_ref())?;
-        if postgres.answers().await {
-            return Ok(postgres);
-        }
         let log = std::fs::File::create(dir.join("server.log"))?;
         let mut command = as_user(system_user.as_ref(), &binaries.join("postgres"));
         command
@@ -57,20 +75,44 @@ impl EmbeddedPostgres {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
-        postgres.server = Some(command.spawn().context("starting PostgreSQL")?);
-        postgres.wait_until_it_answers().await?;
-        postgres.make_roles().await?;
+        let server = command.spawn().context("starting PostgreSQL")?;
+        let owned = postgres.owned.insert(Owned { server, lock });
+        wait_until_it_answers(dir, &mut owned.server).await?;
+        make_roles(dir).await?;
+        if stay == Stay::Serve {
+            owned.lock.tell_serving()?;
+        }
         Ok(postgres)
+    }
+
+    /// Becomes the owner, or the guest of a mimerd that serves.
+    async fn claim(&self, stay: Stay) -> anyhow::Result<Claim> {
+        let waited = tokio::time::timeout(START_BOUND, async {
+            loop {
+                match lock::claim(&self.dir, stay)? {
+                    Some(Claim::Guest) if !answers(&self.dir).await => {}
+                    Some(claim) => return Ok(claim),
+                    None => {}
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| {
+            bail!(
+                "another mimerd uses {}: end it first, or configure [database] to run several",
+                self.dir.display()
+            )
+        })
     }
 
     /// Connection options for one of the three roles.
     pub fn options(&self, role: &str) -> PgConnectOptions {
-        self.options_in("mimer", role)
+        options_in(&self.dir, "mimer", role)
     }
 
     /// Ends the server: open transactions are rolled back, committed ones are safe.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
+        let Some(Owned { mut server, lock }) = self.owned.take() else { return Ok(()) };
         if let Some(pid) = server.id().and_then(|pid| i32::try_from(pid).ok()) {
             let pid = rustix::process::Pid::from_raw(pid).context("a child has a pid")?;
             rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
@@ -81,66 +123,65 @@ impl EmbeddedPostgres {
             }
             Err(_) => server.kill().await.context("ending PostgreSQL")?,
         }
+        drop(lock); // Only now may another process start a server here.
         Ok(())
     }
+}
 
-    fn options_in(&self, database: &str, role: &str) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.dir)
-            .port(5432)
-            .username(role)
-            .database(database)
-            .application_name("mimerd")
+fn options_in(dir: &Path, database: &str, role: &str) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(dir)
+        .port(5432)
+        .username(role)
+        .database(database)
+        .application_name("mimerd")
+}
+
+async fn answers(dir: &Path) -> bool {
+    match options_in(dir, "postgres", "postgres").connect().await {
+        Ok(connection) => connection.close().await.is_ok(),
+        Err(_) => false,
     }
+}
 
-    async fn answers(&self) -> bool {
-        match self.options_in("postgres", "postgres").connect().await {
-            Ok(connection) => connection.close().await.is_ok(),
-            Err(_) => false,
-        }
-    }
-
-    async fn wait_until_it_answers(&mut self) -> anyhow::Result<()> {
-        let log = self.dir.join("server.log");
-        let waited = tokio::time::timeout(START_BOUND, async {
-            while !self.answers().await {
-                if let Some(server) = &mut self.server
-                    && let Some(status) = server.try_wait()?
-                {
-                    bail!("PostgreSQL ended at start ({status}); see {}", log.display());
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+async fn wait_until_it_answers(dir: &Path, server: &mut Child) -> anyhow::Result<()> {
+    let log = dir.join("server.log");
+    let waited = tokio::time::timeout(START_BOUND, async {
+        while !answers(dir).await {
+            if let Some(status) = server.try_wait()? {
+                bail!("PostgreSQL ended at start ({status}); see {}", log.display());
             }
-            Ok(())
-        });
-        waited.await.with_context(|| format!("PostgreSQL did not start; see {}", log.display()))?
-    }
-
-    /// Makes the database and its three roles, once.
-    async fn make_roles(&self) -> anyhow::Result<()> {
-        let mut admin = self.options_in("postgres", "postgres").connect().await?;
-        for role in ["mimer_owner", "mimer_app", "mimer_sealer"] {
-            let there: bool =
-                sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
-                    .bind(role)
-                    .fetch_one(&mut admin)
-                    .await?;
-            if !there {
-                sqlx::query(sqlx::AssertSqlSafe(format!("create role {role} login")))
-                    .execute(&mut admin)
-                    .await?;
-            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        Ok(())
+    });
+    waited.await.with_context(|| format!("PostgreSQL did not start; see {}", log.display()))?
+}
+
+/// Makes the database and its three roles, once.
+async fn make_roles(dir: &Path) -> anyhow::Result<()> {
+    let mut admin = options_in(dir, "postgres", "postgres").connect().await?;
+    for role in ["mimer_owner", "mimer_app", "mimer_sealer"] {
         let there: bool =
-            sqlx::query_scalar("select exists (select from pg_database where datname = 'mimer')")
+            sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+                .bind(role)
                 .fetch_one(&mut admin)
                 .await?;
         if !there {
-            sqlx::query("create database mimer owner mimer_owner").execute(&mut admin).await?;
+            sqlx::query(sqlx::AssertSqlSafe(format!("create role {role} login")))
+                .execute(&mut admin)
+                .await?;
         }
-        admin.close().await?;
-        Ok(())
     }
+    let there: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = 'mimer')")
+            .fetch_one(&mut admin)
+            .await?;
+    if !there {
+        sqlx::query("create database mimer owner mimer_owner").execute(&mut admin).await?;
+    }
+    admin.close().await?;
+    Ok(())
 }
 
 /// The unprivileged user that runs the server when mimerd runs as root.
@@ -159,38 +200,28 @@ fn server_user() -> Option<SystemUser> {
     Some(SystemUser { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
 }
 
+/// Runs `program` as `user`. The kernel ends it when mimerd dies without a word: setpriv asks for
+/// the signal, which comes when the thread that spawned it ends. That is mimerd's first thread.
 fn as_user(user: Option<&SystemUser>, program: &Path) -> Command {
-    let mut command = match user {
-        // setpriv also asks the kernel to stop the server when mimerd dies without a word.
-        Some(user) => {
-            let mut command = Command::new("setpriv");
-            command.args([
-                "--reuid",
-                &user.uid.to_string(),
-                "--regid",
-                &user.gid.to_string(),
-                "--clear-groups",
-                "--pdeathsig",
-                "INT",
-                "--",
-            ]);
-            command.arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
+    let mut command = Command::new("setpriv");
+    if let Some(user) = user {
+        let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
+        command.args(["--reuid", &uid, "--regid", &gid, "--clear-groups"]);
+    }
+    command.args(["--pdeathsig", "INT", "--"]).arg(program);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8").current_dir("/");
     command
 }
 
-async fn initialise(
-    binaries: &Path,
-    user: Option<&SystemUser>,
-    data: &Path,
-) -> anyhow::Result<()> {
+async fn initialise(binaries: &Path, user: Option<&SystemUser>, data: &Path) -> anyhow::Result<()> {
+    // A directory that is only half made, because mimerd died meanwhile, is never taken for whole.
+    let new = data.with_extension("new");
+    if new.exists() {
+        std::fs::remove_dir_all(&new).with_context(|| format!("removing {}", new.display()))?;
+    }
     let output = as_user(user, &binaries.join("initdb"))
         .arg("-D")
-        .arg(data)
+        .arg(&new)
         .args(["-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--auth=peer"])
         .args(["--data-checksums"])
         .output()
@@ -199,6 +230,7 @@ async fn initialise(
     if !output.status.success() {
         bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr));
     }
+    std::fs::rename(&new, data).with_context(|| format!("naming {}", data.display()))?;
     Ok(())
 }
 
