@@ -151,7 +151,8 @@ pub struct Duties {
     pub watch_ms: u64,
     /// Milliseconds between two passes of the sealer.
     pub seal_ms: u64,
-    /// Seconds a submitted job may be unknown to Slurm before it is submitted again, with its id.
+    /// Seconds slurmctld and slurmdbd must both be asked and not know a submitted job before it is
+    /// submitted again, with its id. slurmctld needs some 10 s to find a slurmdbd that came back.
     pub resubmit_after_s: i64,
     /// Connections to PostgreSQL.
     pub database_connections: u32,
@@ -226,7 +227,10 @@ impl Config {
             return Err(("cluster.job_ids", "must be [first, last] with 0 < first <= last"));
         }
         if last >= 1 << 26 {
-            return Err(("cluster.job_ids", "must stay below 67108864, where Slurm's own limit is"));
+            return Err((
+                "cluster.job_ids",
+                "must stay below 67108864, where Slurm's own limit is",
+            ));
         }
         if !self.state_dir.is_absolute() {
             return Err(("state_dir", "must be an absolute path"));
@@ -236,6 +240,12 @@ impl Config {
         }
         if self.duties.outbox_workers == 0 {
             return Err(("duties.outbox_workers", "must be at least 1"));
+        }
+        if self.duties.outbox_tries < 1 {
+            return Err(("duties.outbox_tries", "must be at least 1"));
+        }
+        if self.duties.resubmit_after_s < 0 {
+            return Err(("duties.resubmit_after_s", "must not be negative"));
         }
         if self.duties.database_connections < self.duties.outbox_workers + 4 {
             return Err(("duties.database_connections", "must be at least outbox_workers + 4"));

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::witness;
 
 /// Every table whose rows are sealed, in the order they are chained.
 pub fn sealed_tables() -> Vec<SealedTable> {
@@ -21,7 +22,12 @@ pub async fn run_sealer(app: App, sealer: PgPool, mut stop: watch::Receiver<bool
     loop {
         let stopping = *stop.borrow();
         match seal::seal_new_rows(&sealer, &tables, app.clock.now()).await {
-            Ok(sealed) => app.metrics.sealed(sealed),
+            Ok(sealed) => {
+                app.metrics.sealed(sealed);
+                if let Err(error) = witness::remember(&sealer, &app.config.state_dir).await {
+                    tracing::error!(error = format!("{error:#}"), "the witness is not moved on");
+                }
+            }
             Err(error) => {
                 tracing::error!(error = %error, "sealing failed; the unsealed tail grows");
             }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slurm_wire::{Answer, Call, Hello, MAX_LINE_BYTES, PROTOCOL_VERSION, Refusal, Welcome};
+use slurm_wire::{
+    Answer, Call, Hello, MAX_LINE_BYTES, PROTOCOL_VERSION, Refusal, RefusalCode, Welcome,
+};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -38,7 +40,15 @@ impl GatewayError {
     pub fn retry_helps(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Deadline(_) | Self::OutOfTurn => true,
-            Self::Refused(refusal) => refusal.code.retry_helps(),
+            // These say that the gateway is set up for another caller, nothing about the call: the
+            // operator mends them, and what was asked must not be given up until then.
+            Self::Refused(refusal) => {
+                refusal.code.retry_helps()
+                    || matches!(
+                        refusal.code,
+                        RefusalCode::VersionMismatch | RefusalCode::CallerNotAllowed
+                    )
+            }
         }
     }
 }
@@ -138,3 +148,6 @@ impl Connection {
         Ok(line)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,11 @@ pub mod plan;
 pub mod segment;
 pub mod serve;
 pub mod settings;
+#[cfg(test)]
+mod stage;
 pub mod tls;
 pub mod watch;
+pub mod witness;
 
 /// The migrations of schema `broker`; they run after every other crate's.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

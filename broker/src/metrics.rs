@@ -8,6 +8,8 @@ pub struct Metrics {
     effects: IntCounterVec,
     slurm_answers: IntGauge,
     setting_faults: IntGauge,
+    attempts_open: IntGauge,
+    attempts_unsettled: IntGauge,
     rows_sealed: IntCounter,
     segments: IntCounter,
     admissions: IntCounterVec,
@@ -29,8 +31,18 @@ impl Metrics {
             "mimerd_slurm_setting_faults",
             "Settings of Slurm that are not as the broker needs them, at the last look",
         )?;
-        let rows_sealed =
-            IntCounter::new("mimerd_rows_sealed_total", "Rows of the record chained by the sealer")?;
+        let attempts_open = IntGauge::new(
+            "mimerd_attempts_open",
+            "Attempts that Slurm has and that are not over, at the last look",
+        )?;
+        let attempts_unsettled = IntGauge::new(
+            "mimerd_attempts_unsettled",
+            "Attempts over in slurmctld that could not be settled yet, at the last look",
+        )?;
+        let rows_sealed = IntCounter::new(
+            "mimerd_rows_sealed_total",
+            "Rows of the record chained by the sealer",
+        )?;
         let segments =
             IntCounter::new("mimerd_segments_total", "Segments of metered GPU use taken in")?;
         let admissions = IntCounterVec::new(
@@ -40,6 +52,8 @@ impl Metrics {
         registry.register(Box::new(effects.clone()))?;
         registry.register(Box::new(slurm_answers.clone()))?;
         registry.register(Box::new(setting_faults.clone()))?;
+        registry.register(Box::new(attempts_open.clone()))?;
+        registry.register(Box::new(attempts_unsettled.clone()))?;
         registry.register(Box::new(rows_sealed.clone()))?;
         registry.register(Box::new(segments.clone()))?;
         registry.register(Box::new(admissions.clone()))?;
@@ -48,6 +62,8 @@ impl Metrics {
             effects,
             slurm_answers,
             setting_faults,
+            attempts_open,
+            attempts_unsettled,
             rows_sealed,
             segments,
             admissions,
@@ -67,6 +83,16 @@ impl Metrics {
     /// How many of Slurm's settings are wrong.
     pub fn setting_faults(&self, count: usize) {
         self.setting_faults.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How many attempts Slurm may still change.
+    pub fn attempts_open(&self, count: usize) {
+        self.attempts_open.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How many attempts are over and wait for what slurmdbd has to tell.
+    pub fn attempts_unsettled(&self, count: i64) {
+        self.attempts_unsettled.set(count);
     }
 
     /// The sealer chained `count` rows.

@@ -3,6 +3,9 @@
 //! An effect is claimed with `skip locked` and leased: if mimerd dies in the middle, the lease runs
 //! out and another worker, here or on another node, does it again. Every effect is idempotent. After
 //! a bounded number of tries it becomes a dead letter that the operator sees and can retry.
+//!
+//! The number of tries is also the claim's own mark: a worker that lost its lease cannot renew,
+//! postpone or bury what another worker has taken over.
 
 mod effect;
 mod fetch;
@@ -20,11 +23,17 @@ pub use worker::run_workers;
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 
 /// An effect a worker has claimed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Claimed {
-    outbox_id: Uuid,
+    lease: Lease,
     effect: Effect,
     trace_id: Uuid,
+}
+
+/// A worker's right to an effect. The next claim counts one try more, which ends this one.
+#[derive(Clone, Copy, Debug)]
+struct Lease {
+    outbox_id: Uuid,
     tries: i32,
 }
 
@@ -64,40 +73,64 @@ pub async fn retry(
     Ok(changed.rows_affected() == 1)
 }
 
+/// Which effects a worker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// Whatever is due.
+    Everything,
+    /// Only what is soon over, so that no number of transfers keeps a cancellation waiting.
+    ShortOnly,
+}
+
+/// An effect in line, as it is stored. One that this release cannot read is postponed by its
+/// claimer like any other that fails.
+#[derive(Debug)]
+struct InLine {
+    outbox_id: Uuid,
+    effect: serde_json::Value,
+    trace_id: Uuid,
+    tries: i32,
+}
+
+impl InLine {
+    fn read(self) -> Result<Claimed, (Lease, serde_json::Error)> {
+        let lease = Lease { outbox_id: self.outbox_id, tries: self.tries };
+        match serde_json::from_value(self.effect) {
+            Ok(effect) => Ok(Claimed { lease, effect, trace_id: self.trace_id }),
+            Err(error) => Err((lease, error)),
+        }
+    }
+}
+
 async fn claim(
     tx: &mut PgConnection,
+    takes: Takes,
     now: DateTime<Utc>,
-) -> Result<Option<Claimed>, anyhow::Error> {
-    let row = sqlx::query!(
+) -> Result<Option<InLine>, sqlx::Error> {
+    sqlx::query_as!(
+        InLine,
         "update broker.outbox set next_at = $2, tries = tries + 1
          where outbox_id =
              (select outbox_id from broker.outbox
               where done_at is null and gave_up_at is null and next_at <= $1
+                and ($3 or effect->>'effect' <> 'fetch_link')
               order by next_at limit 1 for update skip locked)
          returning outbox_id, effect, trace_id, tries",
         now,
         now + LEASE,
+        takes == Takes::Everything,
     )
     .fetch_optional(tx)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Claimed {
-        outbox_id: row.outbox_id,
-        effect: serde_json::from_value(row.effect)?,
-        trace_id: row.trace_id,
-        tries: row.tries,
-    }))
+    .await
 }
 
 /// Keeps a long effect from being taken over while it is still at work.
-async fn renew(
-    tx: &mut PgConnection,
-    outbox_id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+async fn renew(tx: &mut PgConnection, lease: Lease, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update broker.outbox set next_at = $2 where outbox_id = $1",
-        outbox_id,
+        "update broker.outbox set next_at = $3
+         where outbox_id = $1 and tries = $2 and done_at is null",
+        lease.outbox_id,
+        lease.tries,
         now + LEASE
     )
     .execute(tx)
@@ -105,13 +138,15 @@ async fn renew(
     Ok(())
 }
 
+/// Marks an effect done, whoever did it: it is idempotent, so another worker's try changes nothing.
 async fn done(
     tx: &mut PgConnection,
     outbox_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update broker.outbox set done_at = $2, last_error = null where outbox_id = $1",
+        "update broker.outbox set done_at = $2, last_error = null, gave_up_at = null
+         where outbox_id = $1 and done_at is null",
         outbox_id,
         now
     )
@@ -120,25 +155,46 @@ async fn done(
     Ok(())
 }
 
+/// Puts an effect back in line after a pause, or away as a dead letter after `bound` tries.
 async fn later(
     tx: &mut PgConnection,
-    claimed: &Claimed,
+    lease: Lease,
     bound: i32,
     error: &str,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
-    let gave_up_at = (claimed.tries >= bound).then_some(now);
+    let gave_up_at = (lease.tries >= bound).then_some(now);
     sqlx::query!(
-        "update broker.outbox set next_at = $2, last_error = $3, gave_up_at = $4
-         where outbox_id = $1",
-        claimed.outbox_id,
-        now + pause_after(claimed.tries),
+        "update broker.outbox set next_at = $3, last_error = $4, gave_up_at = $5
+         where outbox_id = $1 and tries = $2 and done_at is null",
+        lease.outbox_id,
+        lease.tries,
+        now + pause_after(lease.tries),
         error,
         gave_up_at,
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Takes back the wish to submit an attempt, if no worker has ever taken it up. Slurm has then
+/// never heard of the job. Returns false if it may have.
+async fn withdraw_submit(
+    tx: &mut PgConnection,
+    attempt_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let withdrawn = sqlx::query!(
+        "update broker.outbox set done_at = $2
+         where effect->>'attempt_id' = $1 and effect->>'effect' = 'submit'
+           and done_at is null and tries = 0 and last_error is null",
+        attempt_id.to_string(),
+        now,
+    )
+    .execute(tx)
+    .await?;
+    Ok(withdrawn.rows_affected() == 1)
 }
 
 /// The pause before the next try: doubling from a quarter of a second, at most 30 s.
@@ -148,13 +204,4 @@ fn pause_after(tries: i32) -> TimeDelta {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_half_a_minute() {
-        let pauses: Vec<i64> = (1..=10).map(|tries| pause_after(tries).num_milliseconds()).collect();
-        assert_eq!(pauses[..4], [250, 500, 1000, 2000]);
-        assert_eq!(pauses[9], 30_000);
-    }
-}
+mod tests;

@@ -6,3 +6,6 @@ pub mod permit;
 mod spec;
 
 pub use admit::{Admission, Ask, PlanError, Quote, quote, submit};
+
+#[cfg(test)]
+mod tests;

@@ -73,9 +73,8 @@ async fn store(
 ) -> Result<u64, SegmentError> {
     let seq = segment.seq;
     let out_of_range = |_| SegmentError::OutOfRange { seq };
-    let number = |reading: Reading| {
-        reading.value().map(i64::try_from).transpose().map_err(out_of_range)
-    };
+    let number =
+        |reading: Reading| reading.value().map(i64::try_from).transpose().map_err(out_of_range);
     let body = json!(segment);
     let digest = digest(&SHA256, body.to_string().as_bytes()).as_ref().to_vec();
     let inserted = sqlx::query!(
@@ -176,3 +175,6 @@ async fn move_mark(tx: &mut PgConnection, batch: &Batch) -> Result<i64, sqlx::Er
     .await?;
     Ok(through)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Features without which no plan is admitted, as the gateway names them.
 const NEEDED_BY_ALL: [&str; 3] = ["everything", "submission", "charging"];
 /// Features without which no plan of a confidential project is admitted.
-const NEEDED_BY_CONFIDENTIAL: [&str; 2] = ["confidential partition", "nobody goes around the broker"];
+const NEEDED_BY_CONFIDENTIAL: [&str; 2] =
+    ["confidential partition", "nobody goes around the broker"];
 
 /// The faults found at the last look; shared by all of mimerd.
 #[derive(Clone, Debug, Default)]
@@ -54,8 +55,10 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Ok(Answer::Settings(faults)) = app.gateway.call(&Call::CheckSettings).await {
             app.metrics.setting_faults(faults.len());
-            let sentences: Vec<String> =
-                faults.iter().map(|fault| format!("{}: {}", fault.setting, fault.sentence)).collect();
+            let sentences: Vec<String> = faults
+                .iter()
+                .map(|fault| format!("{}: {}", fault.setting, fault.sentence))
+                .collect();
             if app.settings.learn(faults) {
                 for sentence in sentences {
                     tracing::error!(sentence, "a setting of Slurm is wrong");

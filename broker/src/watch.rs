@@ -4,11 +4,15 @@
 //! are acted on. The watcher never writes to Slurm itself: it only wants effects.
 
 mod controller;
+mod lost;
 mod owed;
 mod ready;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use lost::Lost;
 use slurm_wire::{Answer, Call};
 use tokio::sync::watch;
 
@@ -20,8 +24,9 @@ use crate::plan::attempt;
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let pause = Duration::from_millis(app.config.duties.watch_ms);
     let mut silent = false;
+    let mut lost = Lost::default();
     while !*stop.borrow() {
-        match tick(&app).await {
+        match tick(&app, &mut lost).await {
             Ok(()) => {
                 if silent {
                     tracing::info!("Slurm answers again");
@@ -45,17 +50,29 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// One look: jobs from slurmctld, records of those that ended, and what has become ready.
-async fn tick(app: &App) -> anyhow::Result<()> {
+/// One look. Where it fails, nothing is known to be lost: that takes looking without a break.
+async fn tick(app: &App, lost: &mut Lost) -> anyhow::Result<()> {
+    let looked = look(app, lost).await;
+    if looked.is_err() {
+        lost.forget_all();
+    }
+    looked
+}
+
+/// Jobs from slurmctld, records of those that ended, and what has become ready.
+async fn look(app: &App, lost: &mut Lost) -> anyhow::Result<()> {
     let attempts = attempt::open(&mut *app.db.acquire().await?).await?;
+    app.metrics.attempts_open(attempts.len());
     if attempts.is_empty() {
+        lost.forget_all();
         return Ok(());
     }
     let job_ids = attempts.iter().map(|attempt| attempt.spec.job_id).collect();
     let Answer::Jobs(jobs) = app.gateway.call(&Call::ReadJobs { job_ids }).await? else {
         return Err(GatewayError::OutOfTurn.into());
     };
-    let over = controller::observe(app, &attempts, &jobs).await?;
+    let over = controller::observe(app, &attempts, &jobs).await;
     ready::want_releases(app).await?;
-    owed::settle(app, &over).await
+    ready::want_cancels(app).await?;
+    owed::settle(app, &over, lost).await
 }

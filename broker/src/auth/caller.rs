@@ -54,7 +54,10 @@ impl Caller {
         Self::of(tx, person_id).await
     }
 
-    async fn of(tx: &mut PgConnection, person_id: Option<Uuid>) -> Result<Option<Self>, sqlx::Error> {
+    async fn of(
+        tx: &mut PgConnection,
+        person_id: Option<Uuid>,
+    ) -> Result<Option<Self>, sqlx::Error> {
         let Some(person_id) = person_id else { return Ok(None) };
         let roles = roles_of(tx, person_id).await?;
         Ok(Some(Self { person_id, roles, trace_id: record::id::fresh() }))

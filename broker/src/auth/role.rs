@@ -79,13 +79,26 @@ pub enum RoleError {
     /// A member without an agency, or another role with one.
     #[error("agency_member needs an agency, and no other role may name one")]
     AgencyMismatch,
+    /// One person asks on behalf of one agency.
+    #[error(
+        "this person is a member of agency {held:?} and cannot also be one of {wanted:?}; use another login"
+    )]
+    OtherAgency {
+        /// The agency the person is a member of.
+        held: Option<Uuid>,
+        /// The agency that was refused.
+        wanted: Option<Uuid>,
+    },
     /// The database failed.
     #[error("reading or writing roles")]
     Database(#[from] sqlx::Error),
 }
 
 /// The roles of a person.
-pub async fn roles_of(tx: &mut PgConnection, person_id: Uuid) -> Result<Vec<RoleHeld>, sqlx::Error> {
+pub async fn roles_of(
+    tx: &mut PgConnection,
+    person_id: Uuid,
+) -> Result<Vec<RoleHeld>, sqlx::Error> {
     sqlx::query_as!(
         RoleHeld,
         r#"select role as "role: Role", agency_id from broker.person_role
@@ -111,6 +124,12 @@ pub async fn give(
         .fetch_optional(&mut *tx)
         .await?;
     for held in roles_of(tx, person_id).await? {
+        if held == wanted {
+            return Ok(());
+        }
+        if held.role == wanted.role {
+            return Err(RoleError::OtherAgency { held: held.agency_id, wanted: wanted.agency_id });
+        }
         if !wanted.role.may_stand_beside(held.role) {
             return Err(RoleError::MustStayApart { held: held.role, wanted: wanted.role });
         }
@@ -131,7 +150,41 @@ pub async fn give(
 
 #[cfg(test)]
 mod tests {
+    use record::{Actor, Stamp, id};
+    use sqlx::PgPool;
+
     use super::*;
+    use crate::stage::{day, migrate};
+
+    /// Whichever of two roles comes first, the other is refused, also when both come at once.
+    #[sqlx::test(migrations = false)]
+    async fn two_roles_that_must_stay_apart_are_never_both_given(db: PgPool) {
+        migrate(&db).await;
+        let person_id = id::fresh();
+        let mut tx = db.acquire().await.unwrap();
+        record::person::remember(&mut tx, person_id, "otto", "Otto").await.unwrap();
+        drop(tx);
+        let mut racers = tokio::task::JoinSet::new();
+        for role in [Role::Decider, Role::Operator].repeat(8) {
+            let db = db.clone();
+            racers.spawn(async move {
+                let stamp = Stamp {
+                    actor: Actor::Program("test"),
+                    now: day(7, 1),
+                    why: None,
+                    trace_id: Uuid::nil(),
+                };
+                let mut tx = db.begin().await?;
+                give(&mut tx, person_id, RoleHeld { role, agency_id: None }, &stamp).await?;
+                tx.commit().await?;
+                Ok::<_, RoleError>(())
+            });
+        }
+        let outcomes = racers.join_all().await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 8);
+        let held = roles_of(&mut db.acquire().await.unwrap(), person_id).await.unwrap();
+        assert_eq!(held.len(), 1);
+    }
 
     #[test]
     fn keeping_apart_goes_both_ways() {

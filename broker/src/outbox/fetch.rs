@@ -73,7 +73,7 @@ async fn keep(app: &App, claimed: &Claimed, report: &Report) -> anyhow::Result<O
         tx.commit().await?;
         return Ok(Outcome::Later(message.clone()));
     }
-    done(&mut tx, claimed.outbox_id, stamp.now).await?;
+    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
     tx.commit().await?;
     tracing::info!(link.id = %link.link_id, state = link.state.word(), "a link was fetched");
     Ok(Outcome::Recorded)

@@ -6,7 +6,7 @@ use slurm_wire::{Answer, Call, RefusalCode};
 use uuid::Uuid;
 
 use super::worker::Outcome;
-use super::{Claimed, Effect, done, want};
+use super::{Claimed, Effect, done, want, withdraw_submit};
 use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::plan::attempt::{self, Attempt, AttemptState};
@@ -41,7 +41,7 @@ pub(super) async fn submit(
                 "adopted": submitted.adopted,
             });
             stamp.audit(&mut tx, "attempt.submitted", ("attempt", attempt_id), details).await?;
-            done(&mut tx, claimed.outbox_id, stamp.now).await?;
+            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
             tx.commit().await?;
             Ok(Outcome::Recorded)
         }
@@ -61,7 +61,7 @@ async fn refuse(
     let stamp = stamp(app, claimed);
     let mut tx = app.db.begin().await?;
     attempt::ended_without_run(&mut tx, attempt, AttemptState::Refused, reason, &stamp).await?;
-    done(&mut tx, claimed.outbox_id, stamp.now).await?;
+    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
     tx.commit().await?;
     tracing::warn!(attempt.id = %attempt.attempt_id, reason, "Slurm refused a job");
     Ok(Outcome::Recorded)
@@ -78,7 +78,9 @@ pub(super) async fn release(
     if attempt.state.is_over() || attempt.cancel_wanted {
         return Ok(Outcome::Done);
     }
-    if let Err(refused) = crate::plan::permit::check(&mut connection, &attempt, app.clock.now()).await? {
+    if let Err(refused) =
+        crate::plan::permit::check(&mut connection, &attempt, app.clock.now()).await?
+    {
         drop(connection);
         return stop_for_permit(app, claimed, &attempt, &refused).await;
     }
@@ -87,9 +89,12 @@ pub(super) async fn release(
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
-            attempt::advance(&mut tx, attempt_id, AttemptState::Released).await?;
-            stamp.audit(&mut tx, "attempt.released", ("attempt", attempt_id), json!({})).await?;
-            done(&mut tx, claimed.outbox_id, stamp.now).await?;
+            if attempt::advance(&mut tx, attempt_id, AttemptState::Released).await? {
+                stamp
+                    .audit(&mut tx, "attempt.released", ("attempt", attempt_id), json!({}))
+                    .await?;
+            }
+            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
             tx.commit().await?;
             Ok(Outcome::Recorded)
         }
@@ -106,12 +111,14 @@ async fn stop_for_permit(
 ) -> anyhow::Result<Outcome> {
     let stamp = stamp(app, claimed);
     let mut tx = app.db.begin().await?;
-    attempt::want_cancelled(&mut tx, attempt.attempt_id, refused).await?;
-    let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
-    want(&mut tx, &effect, claimed.trace_id, stamp.now).await?;
-    let details = json!({ "reason": refused });
-    stamp.audit(&mut tx, "attempt.stopped_for_permit", ("attempt", attempt.attempt_id), details).await?;
-    done(&mut tx, claimed.outbox_id, stamp.now).await?;
+    if attempt::want_cancelled(&mut tx, attempt.attempt_id, refused).await? {
+        let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
+        want(&mut tx, &effect, claimed.trace_id, stamp.now).await?;
+        let details = json!({ "reason": refused });
+        let subject = ("attempt", attempt.attempt_id);
+        stamp.audit(&mut tx, "attempt.stopped_for_permit", subject, details).await?;
+    }
+    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
     tx.commit().await?;
     Ok(Outcome::Recorded)
 }
@@ -123,7 +130,7 @@ pub(super) async fn cancel(
     attempt_id: Uuid,
 ) -> anyhow::Result<Outcome> {
     let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
-    if attempt.state.is_over() {
+    if attempt.state.is_over() || never_sent(app, claimed, &attempt).await? {
         return Ok(Outcome::Done);
     }
     match app.gateway.call(&Call::Cancel { job_id: attempt.spec.job_id }).await {
@@ -131,12 +138,13 @@ pub(super) async fn cancel(
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
             stamp.audit(&mut tx, "attempt.cancel_sent", ("attempt", attempt_id), json!({})).await?;
-            done(&mut tx, claimed.outbox_id, stamp.now).await?;
+            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
             tx.commit().await?;
             Ok(Outcome::Recorded)
         }
         Err(GatewayError::Refused(refusal))
-            if refusal.code == RefusalCode::UnknownJob && attempt.state == AttemptState::Admitted =>
+            if refusal.code == RefusalCode::UnknownJob
+                && attempt.state == AttemptState::Admitted =>
         {
             Ok(Outcome::Later("the job is not in Slurm yet".to_owned()))
         }
@@ -146,4 +154,20 @@ pub(super) async fn cancel(
         }
         Err(error) => Ok(Outcome::Later(error.to_string())),
     }
+}
+
+/// Ends an attempt that Slurm never heard of, without asking Slurm. Returns false if it may have.
+async fn never_sent(app: &App, claimed: &Claimed, attempt: &Attempt) -> anyhow::Result<bool> {
+    if attempt.state != AttemptState::Admitted {
+        return Ok(false);
+    }
+    let stamp = stamp(app, claimed);
+    let mut tx = app.db.begin().await?;
+    if !withdraw_submit(&mut tx, attempt.attempt_id, stamp.now).await? {
+        return Ok(false);
+    }
+    let reason = "cancelled before Slurm heard of it";
+    attempt::ended_without_run(&mut tx, attempt, AttemptState::Cancelled, reason, &stamp).await?;
+    tx.commit().await?;
+    Ok(true)
 }

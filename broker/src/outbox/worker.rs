@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::watch;
 
-use super::{Claimed, Effect, claim, done, fetch, job, later, renew};
+use super::{Claimed, Effect, Lease, Takes, claim, done, fetch, job, later, renew};
 use crate::app::App;
 
 /// What became of one effect.
@@ -18,19 +18,31 @@ pub(super) enum Outcome {
     Later(String),
 }
 
+/// How often a lease is renewed: well within its length.
+const RENEW_EVERY: Duration = Duration::from_secs(20);
+
 /// Runs the configured number of workers until `stop` turns true.
+///
+/// Half of them leave transfers alone: those take hours, a cancellation must not.
 pub async fn run_workers(app: App, stop: watch::Receiver<bool>) {
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..app.config.duties.outbox_workers {
-        workers.spawn(work(app.clone(), stop.clone()));
+    let count = app.config.duties.outbox_workers;
+    for place in 0..count {
+        let takes = if place < count / 2 { Takes::ShortOnly } else { Takes::Everything };
+        workers.spawn(work(app.clone(), takes, stop.clone()));
     }
-    while workers.join_next().await.is_some() {}
+    while let Some(ended) = workers.join_next().await {
+        // A worker that panicked has logged why. The duty ends with it, and mimerd says so.
+        if ended.is_err() {
+            return;
+        }
+    }
 }
 
-async fn work(app: App, mut stop: watch::Receiver<bool>) {
+async fn work(app: App, takes: Takes, mut stop: watch::Receiver<bool>) {
     let idle = Duration::from_millis(app.config.duties.outbox_idle_ms);
     while !*stop.borrow() {
-        match one(&app).await {
+        match one(&app, takes).await {
             Ok(true) => {}
             Ok(false) => {
                 tokio::select! {
@@ -48,46 +60,73 @@ async fn work(app: App, mut stop: watch::Receiver<bool>) {
 }
 
 /// Carries out one effect, if one is due.
-async fn one(app: &App) -> anyhow::Result<bool> {
+pub(super) async fn one(app: &App, takes: Takes) -> anyhow::Result<bool> {
     let mut connection = app.db.acquire().await.context("connecting to the database")?;
-    let Some(claimed) = claim(&mut connection, app.clock.now()).await? else { return Ok(false) };
+    let Some(in_line) = claim(&mut connection, takes, app.clock.now()).await? else {
+        return Ok(false);
+    };
+    let claimed = match in_line.read() {
+        Ok(claimed) => claimed,
+        Err((lease, error)) => {
+            let reason = format!("this release of mimerd does not know the effect: {error}");
+            postpone(app, lease, &reason).await?;
+            return Ok(true);
+        }
+    };
     drop(connection);
 
     let outcome = with_renewal(app, &claimed).await;
     let name = claimed.effect.name();
-    let mut connection = app.db.acquire().await?;
-    let now = app.clock.now();
     match outcome {
         Ok(Outcome::Recorded) => app.metrics.effect(name, "done"),
         Ok(Outcome::Done) => {
-            done(&mut connection, claimed.outbox_id, now).await?;
+            let mut connection = app.db.acquire().await?;
+            done(&mut connection, claimed.lease.outbox_id, app.clock.now()).await?;
             app.metrics.effect(name, "done");
         }
         Ok(Outcome::Later(reason)) => {
-            later(&mut connection, &claimed, app.config.duties.outbox_tries, &reason, now).await?;
+            postpone(app, claimed.lease, &reason).await?;
             app.metrics.effect(name, "later");
         }
         Err(error) => {
             let reason = format!("{error:#}");
-            tracing::warn!(outbox.id = %claimed.outbox_id, effect = name, error = reason,
+            tracing::warn!(outbox.id = %claimed.lease.outbox_id, effect = name, error = reason,
                 "an effect failed and will be tried again");
-            later(&mut connection, &claimed, app.config.duties.outbox_tries, &reason, now).await?;
+            postpone(app, claimed.lease, &reason).await?;
             app.metrics.effect(name, "failed");
         }
     }
     Ok(true)
 }
 
-/// Carries the effect out, renewing its lease as long as that takes.
+/// Puts the effect back in line. Giving it up is said aloud: somebody must act.
+async fn postpone(app: &App, lease: Lease, reason: &str) -> anyhow::Result<()> {
+    let bound = app.config.duties.outbox_tries;
+    later(&mut *app.db.acquire().await?, lease, bound, reason, app.clock.now()).await?;
+    if lease.tries >= bound {
+        tracing::error!(outbox.id = %lease.outbox_id, reason,
+            "an effect was given up; see `mimer dead-letter list`, mend the cause and retry it");
+    }
+    Ok(())
+}
+
+/// Carries the effect out, renewing its lease as long as that takes. A renewal that fails is no
+/// reason to break the effect off: if another worker takes it over, it is done twice, harmlessly.
 async fn with_renewal(app: &App, claimed: &Claimed) -> anyhow::Result<Outcome> {
     let carried_out = carry_out(app, claimed);
     tokio::pin!(carried_out);
     loop {
         tokio::select! {
             outcome = &mut carried_out => return outcome,
-            () = tokio::time::sleep(Duration::from_secs(20)) => {
-                let mut connection = app.db.acquire().await?;
-                renew(&mut connection, claimed.outbox_id, app.clock.now()).await?;
+            () = tokio::time::sleep(RENEW_EVERY) => {}
+        }
+        let renewal =
+            async { renew(&mut *app.db.acquire().await?, claimed.lease, app.clock.now()).await };
+        tokio::select! {
+            outcome = &mut carried_out => return outcome,
+            renewed = renewal => if let Err(error) = renewed {
+                tracing::warn!(outbox.id = %claimed.lease.outbox_id, error = %error,
+                    "the lease of an effect was not renewed");
             }
         }
     }

@@ -106,6 +106,7 @@ pub async fn quote(
     ask: &Ask,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Quote, PlanError> {
+    spec::check(ask)?;
     let (_, admitted) = decide(tx, ask, now).await?;
     Ok(Quote { gpu_seconds: admitted.gpu_seconds, usek: admitted.usek })
 }
@@ -193,6 +194,14 @@ async fn decide(
     ask: &Ask,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(Project, Admitted), PlanError> {
+    // Whether there is such a project, and for this person, comes before what is in it.
+    let refuse = |reason| PlanError::Refused(Refusal { reasons: vec![reason] });
+    let project = project::by_id(tx, ask.project_id)
+        .await?
+        .ok_or_else(|| refuse(admission::Reason::UnknownProject))?;
+    if !project::is_member(tx, ask.project_id, ask.person_id).await? {
+        return Err(refuse(admission::Reason::NotAMember));
+    }
     let mut staged = Vec::new();
     for &link_id in &ask.link_ids {
         let link = staging::link::by_id(tx, link_id).await?;
@@ -205,8 +214,7 @@ async fn decide(
             environment: Some(link.environment_name),
         });
     }
-    let snapshot =
-        admission::snapshot(tx, ask.project_id, ask.person_id, &staged, now).await?;
+    let snapshot = admission::snapshot(tx, ask.project_id, ask.person_id, &staged, now).await?;
     let asked = admission::Ask {
         person_id: ask.person_id,
         gpu_count: ask.gpu_count,
@@ -214,11 +222,7 @@ async fn decide(
         class: ask.class.clone(),
         now,
     };
-    let admitted = admission::decide(&asked, &snapshot)?;
-    let project = project::by_id(tx, ask.project_id)
-        .await?
-        .ok_or(Refusal { reasons: vec![admission::Reason::UnknownProject] })?;
-    Ok((project, admitted))
+    Ok((project, admission::decide(&asked, &snapshot)?))
 }
 
 /// The answer given before to an equal plan; an unequal one under the same id is refused.

@@ -8,8 +8,8 @@ use slurm_wire::JobSpec;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Where an attempt stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, sqlx::Type)]
+/// Where an attempt stands, in the order it goes through; the last three are ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "broker.attempt_state", rename_all = "snake_case")]
 pub enum AttemptState {
@@ -155,40 +155,55 @@ pub async fn queued(
     Ok(())
 }
 
-/// Moves an attempt forward; states never go back.
+/// Locks an attempt until the transaction ends and tells where it stands.
+///
+/// Whoever ends an attempt locks it first and its hold after it, so that of two that see its end
+/// at once the second finds it over.
+pub async fn lock(tx: &mut PgConnection, attempt_id: Uuid) -> Result<AttemptState, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select state as "state: AttemptState" from broker.attempt
+           where attempt_id = $1 for update"#,
+        attempt_id
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// Moves an attempt forward; states never go back. Returns false if it was there or past it.
 pub async fn advance(
     tx: &mut PgConnection,
     attempt_id: Uuid,
     state: AttemptState,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let moved = sqlx::query!(
         "update broker.attempt set state = $2 where attempt_id = $1 and state < $2",
         attempt_id,
         state as AttemptState
     )
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(moved.rows_affected() == 1)
 }
 
-/// Marks that the attempt must be stopped and never released.
+/// Marks that the attempt must be stopped and never released. Returns false if it is over in Slurm
+/// or was marked before: the first reason stays.
 pub async fn want_cancelled(
     tx: &mut PgConnection,
     attempt_id: Uuid,
     reason: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update broker.attempt set cancel_reason = coalesce(cancel_reason, $2)
-         where attempt_id = $1",
+) -> Result<bool, sqlx::Error> {
+    let marked = sqlx::query!(
+        "update broker.attempt set cancel_reason = $2
+         where attempt_id = $1 and cancel_reason is null and state < 'ended'",
         attempt_id,
         reason
     )
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(marked.rows_affected() == 1)
 }
 
-/// Ends an attempt that never ran: the whole hold goes back at once.
+/// Ends an attempt that never ran: the whole hold goes back at once. Nothing happens if it is over.
 pub async fn ended_without_run(
     tx: &mut PgConnection,
     attempt: &Attempt,
@@ -196,6 +211,9 @@ pub async fn ended_without_run(
     reason: &str,
     stamp: &Stamp<'_>,
 ) -> anyhow::Result<()> {
+    if lock(tx, attempt.attempt_id).await?.is_over() {
+        return Ok(());
+    }
     hold::release(tx, attempt.hold_id, ReleaseReason::NeverRan, stamp).await?;
     sqlx::query!(
         "update broker.attempt set state = $2, refusal = $3, settled_at = $4

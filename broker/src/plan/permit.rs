@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use quotas::permit;
+use quotas::project::{self, DataClass};
 use record::{Actor, Stamp};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::attempt::{self, Attempt};
+use super::attempt::{self, Attempt, AttemptState};
 use crate::app::App;
 use crate::outbox::{self, Effect};
 
-/// Checks every permit that an attempt's links rest on. The inner error says which and why.
+/// Checks that an attempt may still go on: every link's permit holds, and in a confidential project
+/// at least one permit names the person. The inner error says what is missing.
 pub async fn check(
     tx: &mut PgConnection,
     attempt: &Attempt,
@@ -33,7 +35,25 @@ pub async fn check(
             return Ok(Err(refused.to_string()));
         }
     }
-    Ok(Ok(()))
+    any_permit(tx, attempt, now).await
+}
+
+/// In a confidential project nobody runs anything without a permit that names them.
+async fn any_permit(
+    tx: &mut PgConnection,
+    attempt: &Attempt,
+    now: DateTime<Utc>,
+) -> Result<Result<(), String>, sqlx::Error> {
+    let project = project::by_id(tx, attempt.project_id).await?;
+    if project.is_none_or(|project| project.data_class != DataClass::Confidential) {
+        return Ok(Ok(()));
+    }
+    let ask = permit::Ask { person_id: attempt.person_id, dataset: None, environment: None, now };
+    let permits = permit::list_for_project(tx, attempt.project_id).await?;
+    if permits.iter().any(|permit| permit::check(permit, &ask).is_ok()) {
+        return Ok(Ok(()));
+    }
+    Ok(Err("no permit of the project is valid for this person any more".to_owned()))
 }
 
 /// Wants every job cancelled that waits or runs without a permit that holds.
@@ -41,7 +61,7 @@ pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut connection = app.db.acquire().await?;
     for attempt in attempt::open(&mut connection).await? {
-        if attempt.cancel_wanted {
+        if attempt.cancel_wanted || attempt.state == AttemptState::Ended {
             continue;
         }
         let Err(refused) = check(&mut connection, &attempt, now).await? else { continue };
@@ -52,7 +72,9 @@ pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
             trace_id: attempt.trace_id,
         };
         let mut tx = app.db.begin().await?;
-        attempt::want_cancelled(&mut tx, attempt.attempt_id, &refused).await?;
+        if !attempt::want_cancelled(&mut tx, attempt.attempt_id, &refused).await? {
+            continue; // It ended, or another mimerd was quicker.
+        }
         let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
         outbox::want(&mut tx, &effect, attempt.trace_id, now).await?;
         let details = json!({ "reason": refused });
@@ -60,6 +82,7 @@ pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
             .audit(&mut tx, "attempt.stopped_for_permit", ("attempt", attempt.attempt_id), details)
             .await?;
         tx.commit().await?;
+        app.outbox_wake.notify_one();
         tracing::warn!(attempt.id = %attempt.attempt_id, refused, "a job lost its permit");
     }
     Ok(())

@@ -39,7 +39,7 @@ pub(super) fn check(ask: &Ask) -> Result<(), PlanError> {
 /// Slurm's limit is in whole minutes, rounded up; what is held must cover the same.
 pub(super) fn rounded_wall_time_s(wall_time_s: i64) -> i64 {
     let minutes = wall_time_s / 60 + i64::from(wall_time_s % 60 > 0);
-    (minutes * 60).max(0)
+    minutes.saturating_mul(60).max(0)
 }
 
 /// The job as the gateway will submit it.

@@ -11,23 +11,33 @@ use crate::app::App;
 use crate::outbox::{self, Effect};
 use crate::plan::attempt::{self, Attempt, AttemptState};
 
+/// An attempt that is not under way in slurmctld: slurmdbd is asked what became of it.
+pub(super) struct Over<'a> {
+    pub(super) attempt: &'a Attempt,
+    /// True if slurmctld still remembers the job.
+    pub(super) remembered: bool,
+}
+
 /// Takes in what slurmctld knows and returns the attempts whose records slurmdbd should have.
-pub(super) async fn observe(
+///
+/// An attempt that cannot be taken in is told in the log and holds up no other.
+pub(super) async fn observe<'a>(
     app: &App,
-    attempts: &[Attempt],
+    attempts: &'a [Attempt],
     jobs: &[JobRow],
-) -> anyhow::Result<Vec<Attempt>> {
+) -> Vec<Over<'a>> {
     let by_id: HashMap<u32, &JobRow> = jobs.iter().map(|job| (job.job_id, job)).collect();
     let mut over = Vec::new();
     for attempt in attempts {
         let now = app.clock.now();
         match by_id.get(&attempt.spec.job_id) {
             Some(job) if job.admin_comment.as_deref() == Some(attempt.spec.key.as_str()) => {
-                let mut tx = app.db.begin().await?;
-                keep(&mut tx, attempt, job, now).await?;
-                tx.commit().await?;
-                if job.state.is_over() && !job.completing {
-                    over.push(attempt.clone());
+                if let Err(error) = keep(app, attempt, job, now).await {
+                    tracing::error!(attempt.id = %attempt.attempt_id,
+                        slurm.job_id = attempt.spec.job_id, error = format!("{error:#}"),
+                        "what Slurm tells of a job cannot be taken in");
+                } else if job.state.is_over() && !job.completing {
+                    over.push(Over { attempt, remembered: true });
                 }
             }
             // Somebody else's job under our id: never ours to settle; the operator must look.
@@ -36,14 +46,26 @@ pub(super) async fn observe(
                 "a job with an id of the broker's range is not the broker's"
             ),
             // Finished long ago, or never saved by slurmctld: slurmdbd will tell which.
-            None => over.push(attempt.clone()),
+            None => over.push(Over { attempt, remembered: false }),
         }
     }
-    Ok(over)
+    over
 }
 
 /// Keeps one observation and moves the attempt along.
 async fn keep(
+    app: &App,
+    attempt: &Attempt,
+    job: &JobRow,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut tx = app.db.begin().await?;
+    keep_in(&mut tx, attempt, job, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn keep_in(
     tx: &mut PgConnection,
     attempt: &Attempt,
     job: &JobRow,
@@ -88,9 +110,11 @@ async fn keep(
     if let Some(state) = state {
         attempt::advance(tx, attempt.attempt_id, state).await?;
     }
-    if attempt.state == AttemptState::Released && can_never_run(job) && !attempt.cancel_wanted {
-        let reason = "Slurm cannot run it: no node has what it asks for (BadConstraints)";
-        attempt::want_cancelled(tx, attempt.attempt_id, reason).await?;
+    let reason = "Slurm cannot run it: no node has what it asks for (BadConstraints)";
+    if attempt.state == AttemptState::Released
+        && can_never_run(job)
+        && attempt::want_cancelled(tx, attempt.attempt_id, reason).await?
+    {
         let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
         outbox::want(tx, &effect, attempt.trace_id, now).await?;
     }
@@ -101,38 +125,4 @@ async fn keep(
 /// the job again.
 fn can_never_run(job: &JobRow) -> bool {
     job.held && job.state_reason.as_deref() == Some("BadConstraints")
-}
-
-/// Slurm has lost a job it had accepted: submit it again, under the same id.
-pub(super) async fn resubmit(app: &App, attempt: &Attempt) -> anyhow::Result<()> {
-    let now = app.clock.now();
-    let bound = chrono::TimeDelta::seconds(app.config.duties.resubmit_after_s);
-    let long_gone = attempt.queued_at.is_some_and(|queued_at| now - queued_at > bound);
-    if !long_gone {
-        return Ok(());
-    }
-    let mut tx = app.db.begin().await?;
-    let waiting = sqlx::query_scalar!(
-        r#"select exists (select from broker.outbox
-             where done_at is null and gave_up_at is null
-               and effect->>'effect' = 'submit' and effect->>'attempt_id' = $1) as "waiting!""#,
-        attempt.attempt_id.to_string(),
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    if !waiting {
-        tracing::warn!(slurm.job_id = attempt.spec.job_id, "Slurm lost a job; submitting it again");
-        let effect = Effect::Submit { attempt_id: attempt.attempt_id };
-        outbox::want(&mut tx, &effect, attempt.trace_id, now).await?;
-        // Once the job is back, it must be released again; that effect is wanted afresh.
-        sqlx::query!(
-            "update broker.attempt set state = 'submitted', queued_at = null
-             where attempt_id = $1 and state in ('submitted', 'released')",
-            attempt.attempt_id
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    tx.commit().await?;
-    Ok(())
 }

@@ -1,15 +1,19 @@
 //! What slurmdbd tells: every incarnation of a job, from which the hold is settled.
 
+use std::collections::HashSet;
+
 use accounting::hold::{self, NewRun, Settle};
 use anyhow::Context;
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, GpuSeconds, Stamp};
 use serde_json::{Value, json};
 use slurm_wire::{Answer, Call, JobRecord, JobState};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::controller::Over;
+use super::lost::{self, Lost};
 use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::plan::attempt::{self, Attempt, AttemptState};
@@ -18,24 +22,45 @@ use crate::plan::attempt::{self, Attempt, AttemptState};
 const JOBS_PER_QUESTION: usize = 500;
 
 /// Settles every attempt of `over` whose records are all there and all over.
-pub(super) async fn settle(app: &App, over: &[Attempt]) -> anyhow::Result<()> {
+///
+/// An attempt that cannot be settled is told in the log and holds up no other.
+pub(super) async fn settle(app: &App, over: &[Over<'_>], lost: &mut Lost) -> anyhow::Result<()> {
+    let mut missing = HashSet::new();
+    let mut waiting = 0;
     for attempts in over.chunks(JOBS_PER_QUESTION) {
-        let job_ids = attempts.iter().map(|attempt| attempt.spec.job_id).collect();
-        let Answer::Records(records) = app.gateway.call(&Call::ReadRecords { job_ids }).await? else {
+        let job_ids = attempts.iter().map(|over| over.attempt.spec.job_id).collect();
+        let Answer::Records(records) = app.gateway.call(&Call::ReadRecords { job_ids }).await?
+        else {
             return Err(GatewayError::OutOfTurn.into());
         };
-        for attempt in attempts {
+        for &Over { attempt, remembered } in attempts {
             let mine: Vec<&JobRecord> = records
                 .iter()
                 .filter(|record| record.job_id == attempt.spec.job_id && is_ours(record, attempt))
                 .collect();
-            if mine.is_empty() {
-                super::controller::resubmit(app, attempt).await?;
-            } else if mine.iter().all(|record| is_final(record)) {
-                settle_one(app, attempt, &mine).await?;
+            let outcome = if !mine.is_empty() && mine.iter().all(|record| is_final(record)) {
+                settle_one(app, attempt, &mine).await
+            } else if mine.is_empty() && !remembered {
+                missing.insert(attempt.attempt_id);
+                let missed_for = lost.missed(attempt.attempt_id, app.clock.now());
+                if missed_for < TimeDelta::seconds(app.config.duties.resubmit_after_s) {
+                    continue;
+                }
+                lost::resubmit(app, attempt).await
+            } else {
+                waiting += 1; // slurmdbd lags; it will know.
+                Ok(())
+            };
+            if let Err(error) = outcome {
+                waiting += 1;
+                tracing::error!(attempt.id = %attempt.attempt_id,
+                    slurm.job_id = attempt.spec.job_id, error = format!("{error:#}"),
+                    "an attempt that is over cannot be settled");
             }
         }
     }
+    lost.keep_only(|attempt_id| missing.contains(attempt_id));
+    app.metrics.attempts_unsettled(waiting);
     Ok(())
 }
 
@@ -49,7 +74,8 @@ fn is_ours(record: &JobRecord, attempt: &Attempt) -> bool {
 /// shows a job that has ended before it has taken in how that job started.
 fn is_final(record: &JobRecord) -> bool {
     let complete = record.started_at.is_none_or(|at| at == 0)
-        || (record.partition.as_deref().is_some_and(|name| !name.is_empty()) && gpus_of(record) > 0);
+        || (record.partition.as_deref().is_some_and(|name| !name.is_empty())
+            && gpus_of(record) > 0);
     record.state.is_over() && record.ended_at.is_some() && complete
 }
 
@@ -58,6 +84,9 @@ async fn settle_one(app: &App, attempt: &Attempt, records: &[&JobRecord]) -> any
     let stamp =
         Stamp { actor: Actor::Program("watcher"), now, why: None, trace_id: attempt.trace_id };
     let mut tx = app.db.begin().await?;
+    if attempt::lock(&mut tx, attempt.attempt_id).await?.is_over() {
+        return Ok(()); // Another mimerd was quicker.
+    }
     let mut runs = Vec::new();
     for record in records {
         let observation_id =
@@ -67,22 +96,29 @@ async fn settle_one(app: &App, attempt: &Attempt, records: &[&JobRecord]) -> any
             runs.push(run);
         }
     }
-    let last = records.last().context("at least one record")?;
+    let last = records.iter().max_by_key(|record| record.db_index).context("no record")?;
     if runs.is_empty() {
         let reason = format!("Slurm ended the job before it started ({})", last.state.word());
-        attempt::ended_without_run(&mut tx, attempt, AttemptState::Cancelled, &reason, &stamp).await?;
+        attempt::ended_without_run(&mut tx, attempt, AttemptState::Cancelled, &reason, &stamp)
+            .await?;
     } else {
+        // A short job may have come and gone between two looks at slurmctld.
+        let started_at = runs.iter().map(|run| run.started_at).min();
         let ended_at = runs.iter().map(|run| run.ended_at).max();
+        let run_count = i32::try_from(runs.len())?;
         hold::settle(&mut tx, &Settle { hold_id: attempt.hold_id, runs }, &stamp).await?;
         sqlx::query!(
             "update broker.attempt set state = 'settled', slurm_state = $2, ended_at = $3,
-                 settled_at = $4, exit_code = $5
+                 settled_at = $4, exit_code = $5, started_at = coalesce(started_at, $6),
+                 start_count = greatest(start_count, $7)
              where attempt_id = $1",
             attempt.attempt_id,
             last.state.word(),
             ended_at,
             now,
             last.exit_code,
+            started_at,
+            run_count,
         )
         .execute(&mut *tx)
         .await?;
@@ -217,10 +253,8 @@ mod tests {
 
     #[test]
     fn a_record_without_its_partition_or_gpus_is_not_settled_yet() {
-        let whole = JobRecord {
-            partition: Some("confidential".into()),
-            ..record_with(&[("gres/gpu", 2)])
-        };
+        let whole =
+            JobRecord { partition: Some("confidential".into()), ..record_with(&[("gres/gpu", 2)]) };
         assert!(is_final(&whole));
         assert!(!is_final(&JobRecord { partition: Some(String::new()), ..whole.clone() }));
         assert!(!is_final(&JobRecord { tres: [].into(), ..whole.clone() }));

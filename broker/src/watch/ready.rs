@@ -1,7 +1,13 @@
-//! What has become ready: held jobs whose links are all verified want their release.
+//! What has become ready: held jobs whose links are all verified want their release, and jobs that
+//! must stop and run on want their cancellation.
+
+use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::outbox::{self, Effect};
+
+/// How long after a cancellation went through Slurm is left to act on it.
+const CANCEL_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
 
 /// Wants a release for every submitted attempt that nothing holds back.
 ///
@@ -15,8 +21,8 @@ pub(super) async fn want_releases(app: &App) -> anyhow::Result<()> {
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state = 'submitted' and a.cancel_reason is null and a.queued_at is not null
              and not exists (select from broker.outbox o
-                 where o.effect->>'effect' = 'release'
-                   and o.effect->>'attempt_id' = a.attempt_id::text and o.done_at is null)
+                 where o.effect->>'attempt_id' = a.attempt_id::text
+                   and o.effect->>'effect' = 'release' and o.done_at is null)
            order by a.attempt_id
            for update of a skip locked"#
     )
@@ -32,7 +38,40 @@ pub(super) async fn want_releases(app: &App) -> anyhow::Result<()> {
     }
     tx.commit().await?;
     if wanted {
-        app.outbox_wake.notify_waiters();
+        app.outbox_wake.notify_one();
+    }
+    Ok(())
+}
+
+/// Wants a cancellation for every attempt that must stop and has none under way.
+///
+/// The first is wanted with the reason. This one is for a job that came back after it: a submission
+/// that was in doubt, or a job that Slurm had lost.
+pub(super) async fn want_cancels(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let unstopped = sqlx::query!(
+        r#"select a.attempt_id, p.trace_id
+           from broker.attempt a join broker.job_plan p using (job_plan_id)
+           where a.state in ('submitted', 'released', 'running')
+             and a.cancel_reason is not null and a.queued_at is not null
+             and not exists (select from broker.outbox o
+                 where o.effect->>'attempt_id' = a.attempt_id::text
+                   and o.effect->>'effect' = 'cancel'
+                   and (o.done_at is null or o.done_at > $1))
+           order by a.attempt_id
+           for update of a skip locked"#,
+        now - CANCEL_AGAIN_AFTER
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for attempt in &unstopped {
+        let effect = Effect::Cancel { attempt_id: attempt.attempt_id };
+        outbox::want(&mut tx, &effect, attempt.trace_id, now).await?;
+    }
+    tx.commit().await?;
+    if !unstopped.is_empty() {
+        app.outbox_wake.notify_one();
     }
     Ok(())
 }
