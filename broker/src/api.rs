@@ -18,6 +18,7 @@ mod project;
 mod request;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::app::App;
@@ -25,8 +26,8 @@ use crate::app::App;
 pub use error::ApiError;
 pub(crate) use extract::{Body, Path, Query};
 pub(crate) use invoice::parse_month;
-pub(crate) use project::visible as visible_project;
 pub use openapi::document as openapi_document;
+pub(crate) use project::visible as visible_project;
 
 /// The routes under `/v1`, and the open ones beside them.
 pub fn routes() -> Router<App> {
@@ -55,10 +56,15 @@ pub fn routes() -> Router<App> {
         .route("/v1/permits/{permit_id}/revocation", post(permit::revoke))
         .route("/v1/projects/{project_id}/links", post(link::open))
         .route("/v1/links/{link_id}", get(link::show))
-        .route("/v1/projects/{project_id}/quotes", post(job_plan::quote))
-        .route("/v1/projects/{project_id}/job-plans", post(job_plan::submit))
+        .route("/v1/projects/{project_id}/quotes", post(job_plan::quote).layer(script_fits()))
+        .route("/v1/projects/{project_id}/job-plans", post(job_plan::submit).layer(script_fits()))
         .route("/v1/job-plans/{job_plan_id}", get(job_plan::show))
         .route("/v1/job-plans/{job_plan_id}/cancellation", post(job_plan::cancel))
         .route("/v1/audit/verdict", get(audit::verdict))
         .route("/v1/agent/segments", post(agent::segments))
+}
+
+/// The longest script fits, escaped as JSON; other bodies keep the far smaller default.
+fn script_fits() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(slurm_wire::MAX_LINE_BYTES)
 }

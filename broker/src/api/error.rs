@@ -90,6 +90,25 @@ impl ApiError {
         &self.message
     }
 
+    /// The path is known, but not with this method.
+    pub(crate) fn method_not_allowed(methods: &[&str]) -> Self {
+        let message = format!("this address takes {} only", methods.join(" and "));
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+    }
+
+    /// What PostgreSQL cannot keep although JSON can say it; `None` for every other failure.
+    fn not_storable(error: &(dyn Error + 'static)) -> Option<Self> {
+        let database = causes(error)
+            .find_map(|cause| cause.downcast_ref::<sqlx::Error>())
+            .and_then(sqlx::Error::as_database_error)?;
+        let (code, message) = match database.code()?.as_ref() {
+            "22021" => ("text_not_storable", "a text holds a NUL character; leave it out"),
+            "22008" => ("time_out_of_range", "a time lies outside the calendar; check the year"),
+            _ => return None,
+        };
+        Some(Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message))
+    }
+
     /// Something of ours failed: say so, log why.
     pub fn internal(error: &(dyn Error + 'static)) -> Self {
         let request_id = record::id::fresh();
@@ -101,14 +120,31 @@ impl ApiError {
         )
     }
 
+    /// The database is away for a moment. A connection that broke at the commit leaves open whether
+    /// the change was made; every change may be sent again with its id.
+    fn database_busy(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = chain(error), "PostgreSQL does not answer");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "database_unavailable",
+            "the database does not answer now; send the same again in a moment, with the same id",
+        )
+    }
+
     /// A domain error with its stable code; a database failure below it makes it internal.
     fn domain(code: &'static str, error: &(dyn Error + 'static)) -> Self {
+        if let Some(Some(cause)) =
+            causes(error).map(|cause| cause.downcast_ref::<sqlx::Error>()).find(Option::is_some)
+            && passes(cause)
+        {
+            return Self::database_busy(error);
+        }
         let internal = code == "internal"
             || code.ends_with("_database")
             || code.ends_with("_inconsistent")
             || causes(error).any(|cause| cause.is::<sqlx::Error>());
         if internal {
-            return Self::internal(error);
+            return Self::not_storable(error).unwrap_or_else(|| Self::internal(error));
         }
         Self::new(status_of(code), code, chain(error))
     }
@@ -118,12 +154,17 @@ impl ApiError {
 fn status_of(code: &str) -> StatusCode {
     let starts = |words: &[&str]| words.iter().any(|word| code.starts_with(word));
     let ends = |words: &[&str]| words.iter().any(|word| code.ends_with(word));
-    if starts(&["no_such_"]) || ends(&["_unknown"]) {
+    if code == "permit_missing" {
+        StatusCode::CONFLICT // The same as when a job plan lacks one.
+    } else if starts(&["no_such_"]) || ends(&["_unknown"]) {
         StatusCode::NOT_FOUND
-    } else if starts(&["not_the_", "self_approval", "operator_cannot"]) || ends(&["_cannot_be_member"])
+    } else if starts(&["not_the_", "self_approval", "operator_cannot"])
+        || ends(&["_cannot_be_member"])
     {
         StatusCode::FORBIDDEN
-    } else if ends(&["_missing", "_empty", "_backward", "_incomplete", "_malformed", "_not_valid"]) {
+    } else if ends(&["_missing", "_empty", "_backward", "_incomplete", "_malformed", "_not_valid"])
+        || matches!(code, "link_source_path" | "link_bounds")
+    {
         StatusCode::UNPROCESSABLE_ENTITY
     } else {
         StatusCode::CONFLICT
@@ -184,15 +225,23 @@ domain_errors!(
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) {
-            tracing::error!(error = %error, "PostgreSQL does not answer");
-            return Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "database_unavailable",
-                "the database does not answer; nothing was changed, try again",
-            );
+        if passes(&error) {
+            return Self::database_busy(&error);
         }
-        Self::internal(&error)
+        Self::not_storable(&error).unwrap_or_else(|| Self::internal(&error))
+    }
+}
+
+/// True for a fault of the database that passes: it is away, is being stopped, or broke off one of
+/// two transactions that stood in each other's way.
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
+        // 40: serialization failure, deadlock. 53: out of connections. 57P: being stopped.
+        sqlx::Error::Database(told) => told.code().is_some_and(|code| {
+            code.starts_with("40") || code.starts_with("53") || code.starts_with("57P")
+        }),
+        _ => false,
     }
 }
 
@@ -220,11 +269,19 @@ impl From<PlanError> for ApiError {
         let (status, code) = match &error {
             PlanError::Refused(refusal) => return refusal.clone().into(),
             PlanError::Hold(place) => return Self::domain(place.code(), &error),
-            PlanError::Snapshot(_) | PlanError::Database(_) => return Self::internal(&error),
+            PlanError::Snapshot(_) | PlanError::Database(_) => {
+                return Self::domain("plan_database", &error);
+            }
             PlanError::Account(AccountError::NoAccount { .. }) => {
                 (StatusCode::CONFLICT, "no_posix_account")
             }
-            PlanError::Account(_) => return Self::internal(&error),
+            PlanError::Account(_) => {
+                tracing::error!(error = chain(&error), "the account list cannot be used");
+                let message = "the site's list of POSIX accounts cannot be used; nothing was \
+                    changed, tell the operator";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Self::new(status, "account_list_unusable", message);
+            }
             PlanError::JobPlanIdReused(_) => (StatusCode::CONFLICT, "job_plan_id_reused"),
             PlanError::NoSuchLink(_) => (StatusCode::NOT_FOUND, "no_such_link"),
             PlanError::BadScript(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_script"),
@@ -258,7 +315,7 @@ impl From<SegmentError> for ApiError {
             SegmentError::OutOfRange { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "segment_out_of_range")
             }
-            SegmentError::Database(_) => return Self::internal(&error),
+            SegmentError::Database(_) => return Self::domain("segment_database", &error),
         };
         Self::new(status, code, error.to_string())
     }
@@ -267,13 +324,15 @@ impl From<SegmentError> for ApiError {
 impl From<RoleError> for ApiError {
     fn from(error: RoleError) -> Self {
         match error {
-            RoleError::MustStayApart { .. } => {
+            RoleError::MustStayApart { .. } | RoleError::OtherAgency { .. } => {
                 Self::new(StatusCode::CONFLICT, "roles_must_stay_apart", error.to_string())
             }
-            RoleError::AgencyMismatch => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "role_agency_mismatch", error.to_string())
-            }
-            RoleError::Database(_) => Self::internal(&error),
+            RoleError::AgencyMismatch => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "role_agency_mismatch",
+                error.to_string(),
+            ),
+            RoleError::Database(_) => Self::domain("role_database", &error),
         }
     }
 }
@@ -282,7 +341,11 @@ macro_rules! rejections {
     ($($rejection:ty => $code:literal),+ $(,)?) => {$(
         impl From<$rejection> for ApiError {
             fn from(rejection: $rejection) -> Self {
-                Self::new(rejection.status(), $code, rejection.body_text())
+                let code = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+                    _ => $code,
+                };
+                Self::new(rejection.status(), code, rejection.body_text())
             }
         }
     )+};

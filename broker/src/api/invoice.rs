@@ -5,6 +5,7 @@ use accounting::invoice::{self, Draft};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use quotas::agency;
 use record::Month;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -45,6 +46,13 @@ pub(super) async fn draft(
 ) -> Result<Json<Draft>, ApiError> {
     let month = parse_month(&month)?;
     let mut tx = app.db.begin().await?;
+    if agency::by_id(&mut tx, agency_id).await?.is_none() {
+        return Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "no_such_agency",
+            "there is no such agency; `mimer agency list` shows them",
+        ));
+    }
     Ok(Json(invoice::draft(&mut tx, agency_id, month).await?))
 }
 

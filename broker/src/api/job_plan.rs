@@ -189,7 +189,8 @@ pub(super) async fn show(
 /// Cancels a plan's job. What it used until then is charged; the rest of the hold goes back.
 #[utoipa::path(post, path = "/v1/job-plans/{job_plan_id}/cancellation", tag = "job plans",
     params(("job_plan_id" = Uuid, Path,)),
-    responses((status = 202, description = "Slurm is told"), (status = 404)))]
+    responses((status = 202, description = "Slurm is told"), (status = 404),
+        (status = 409, description = "The job is over")))]
 pub(super) async fn cancel(
     State(app): State<App>,
     caller: Caller,
@@ -197,18 +198,27 @@ pub(super) async fn cancel(
 ) -> Result<StatusCode, ApiError> {
     let mut tx = app.db.begin().await?;
     let open = sqlx::query!(
-        "select p.project_id, a.attempt_id, a.cancel_reason
-         from broker.job_plan p join broker.attempt a using (job_plan_id)
-         where job_plan_id = $1 order by a.created_at desc limit 1 for update of a",
+        r#"select p.project_id, a.attempt_id, a.state as "state: AttemptState"
+           from broker.job_plan p join broker.attempt a using (job_plan_id)
+           where job_plan_id = $1 order by a.created_at desc limit 1 for update of a"#,
         job_plan_id
     )
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| ApiError::not_found("job plan"))?;
+    project::visible(&mut tx, &caller, open.project_id)
+        .await
+        .map_err(|_| ApiError::not_found("job plan"))?;
     project::member_only(&mut tx, &caller, open.project_id).await?;
-    if open.cancel_reason.is_none() {
+    if open.state >= AttemptState::Ended {
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "job_plan_over",
+            "the job is over; there is nothing left to cancel",
+        ));
+    }
+    if attempt::want_cancelled(&mut tx, open.attempt_id, "cancelled by a member").await? {
         let stamp = caller.stamp(app.clock.now(), None);
-        attempt::want_cancelled(&mut tx, open.attempt_id, "cancelled by a member").await?;
         let effect = Effect::Cancel { attempt_id: open.attempt_id };
         outbox::want(&mut tx, &effect, stamp.trace_id, stamp.now).await?;
         stamp.audit(&mut tx, "attempt.cancel", ("attempt", open.attempt_id), json!({})).await?;

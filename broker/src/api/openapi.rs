@@ -3,7 +3,9 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{agent, audit, cluster, fund, invoice, job_plan, link, people, permit, project, request};
+use super::{
+    agent, audit, cluster, fund, invoice, job_plan, link, people, permit, project, request,
+};
 
 #[derive(OpenApi)]
 #[openapi(

@@ -82,7 +82,8 @@ pub(super) struct RevokePermit {
     why: String,
 }
 
-/// Revokes a permit. Nothing new starts on it from this moment; what runs is stopped within 60 s.
+/// Revokes a permit and the links under it. Nothing new starts or moves on it from this moment;
+/// what runs is stopped within 60 s.
 #[utoipa::path(post, path = "/v1/permits/{permit_id}/revocation", tag = "permits",
     params(("permit_id" = Uuid, Path,)), request_body = RevokePermit,
     responses((status = 200, description = "The permit, revoked"), (status = 404)))]
@@ -98,6 +99,7 @@ pub(super) async fn revoke(
     controller_only(&mut tx, &caller, permit.project_id).await?;
     let stamp = caller.stamp(app.clock.now(), Some(&body.why));
     let permit = permit::revoke(&mut tx, permit_id, &stamp).await?;
+    staging::link::revoke_for_permit(&mut tx, permit_id, &stamp).await?;
     tx.commit().await?;
     Ok(Json(permit))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use quotas::grant::{self, GrantStanding};
-use quotas::name::{SlurmAccount, Slug};
+use quotas::name::{Slug, SlurmAccount};
 use quotas::project::{self, DataClass, NewProject, Project};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -46,7 +46,8 @@ pub(super) async fn create(
         return Err(ApiError::not_found("agency"));
     }
     let mut tx = app.db.begin().await?;
-    let controller_person_id = person_with_role(&mut tx, &body.controller_login, Role::Controller).await?;
+    let controller_person_id =
+        person_with_role(&mut tx, &body.controller_login, Role::Controller).await?;
     let new = NewProject {
         project_id: body.project_id,
         agency_id: body.agency_id,
@@ -57,8 +58,13 @@ pub(super) async fn create(
         slurm_account: body.slurm_account.parse::<SlurmAccount>()?,
     };
     let stamp = caller.stamp(app.clock.now(), None);
+    // A repeat gets the same answer, but only the first makes its sender a member: the same words
+    // from another member of the agency must not let that person in.
+    let repeated = project::by_id(&mut tx, new.project_id).await?.is_some();
     let project = project::create(&mut tx, &new, &stamp).await?;
-    project::add_member(&mut tx, project.project_id, caller.person_id, &stamp).await?;
+    if !repeated {
+        project::add_member(&mut tx, project.project_id, caller.person_id, &stamp).await?;
+    }
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(project)))
 }
@@ -135,7 +141,8 @@ pub(crate) async fn visible(
 ) -> Result<Project, ApiError> {
     let not_found = || ApiError::not_found("project");
     let project = project::by_id(tx, project_id).await?.ok_or_else(not_found)?;
-    let by_role = [Role::Operator, Role::Finance, Role::Decider].iter().any(|role| caller.is(*role));
+    let by_role =
+        [Role::Operator, Role::Finance, Role::Decider].iter().any(|role| caller.is(*role));
     let by_tie = project.controller_person_id == caller.person_id
         || project::is_member(tx, project_id, caller.person_id).await?;
     if by_role || by_tie { Ok(project) } else { Err(not_found()) }

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::table::{Who, rule_of};
+use super::table::{Who, methods_of, rule_of};
 use super::{Caller, digest};
 use crate::api::ApiError;
 use crate::app::App;
@@ -26,8 +26,17 @@ pub async fn authorize(
     next: Next,
 ) -> Response {
     let Some(path) = path else { return ApiError::no_such_route().into_response() };
-    let Some(rule) = rule_of(request.method().as_str(), path.as_str()) else {
-        return ApiError::route_not_in_table().into_response();
+    // The router answers HEAD as GET without a body.
+    let method = match request.method() {
+        &Method::HEAD => "GET",
+        method => method.as_str(),
+    };
+    let Some(rule) = rule_of(method, path.as_str()) else {
+        let methods = methods_of(path.as_str());
+        return match methods.as_slice() {
+            [] => ApiError::route_not_in_table().into_response(),
+            methods => ApiError::method_not_allowed(methods).into_response(),
+        };
     };
     let outcome = match rule.who {
         Who::Anyone => Ok(()),
@@ -83,7 +92,7 @@ async fn admit_node(app: &App, request: &mut Request) -> Result<(), ApiError> {
 /// A cookie is sent by the browser itself, so it may only read, or end the session. Changes go
 /// through the API with a key, which no foreign page can make a browser send.
 fn cookie_may(request: &Request) -> bool {
-    request.method() == Method::GET || request.uri().path() == "/logout"
+    matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().path() == "/logout"
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

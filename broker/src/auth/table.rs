@@ -94,3 +94,8 @@ pub const RULES: &[Rule] = &[
 pub fn rule_of(method: &str, path: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.method == method && rule.path == path)
 }
+
+/// The methods a path has rules for.
+pub fn methods_of(path: &str) -> Vec<&'static str> {
+    RULES.iter().filter(|rule| rule.path == path).map(|rule| rule.method).collect()
+}

@@ -8,7 +8,7 @@ use dashboards::Language;
 use dashboards::page::login::{self, LoginView};
 use serde::Deserialize;
 
-use super::frame::{LANGUAGE_COOKIE, open_frame, page};
+use super::frame::{LANGUAGE_COOKIE, open_frame, page, problem};
 use crate::api::{ApiError, Path};
 use crate::app::App;
 use crate::auth::{AccessKey, COOKIE, Caller, cookie, digest};
@@ -71,15 +71,18 @@ pub(super) async fn log_out(
 
 /// Remembers a language and goes back to the page the reader came from.
 pub(super) async fn choose_language(
+    State(app): State<App>,
     headers: HeaderMap,
     Path(tag): Path<String>,
-) -> Result<Response, ApiError> {
-    let language = Language::from_tag(&tag).ok_or_else(|| ApiError::not_found("language"))?;
+) -> Response {
+    let Some(language) = Language::from_tag(&tag) else {
+        return problem(&app, &headers, &ApiError::not_found("language"));
+    };
     let set = format!(
         "{LANGUAGE_COOKIE}={}; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=31536000",
         language.tag()
     );
-    Ok(([(header::SET_COOKIE, set)], Redirect::to(&came_from(&headers))).into_response())
+    ([(header::SET_COOKIE, set)], Redirect::to(&came_from(&headers))).into_response()
 }
 
 /// The path of the page before, on this server only.

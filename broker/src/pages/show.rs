@@ -37,9 +37,10 @@ pub(super) async fn project(
     State(app): State<App>,
     headers: HeaderMap,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    Path(project_id): Path<String>,
 ) -> Response {
     let shown = async {
+        let project_id = id_in_address(&project_id, "project")?;
         let mut tx = app.db.begin().await?;
         visible_project(&mut tx, &caller, project_id).await?;
         let reader = reader(&mut tx, &caller, project_id).await?;
@@ -55,9 +56,10 @@ pub(super) async fn job(
     State(app): State<App>,
     headers: HeaderMap,
     caller: Caller,
-    Path(job_plan_id): Path<Uuid>,
+    Path(job_plan_id): Path<String>,
 ) -> Response {
     let shown = async {
+        let job_plan_id = id_in_address(&job_plan_id, "job plan")?;
         let not_found = || ApiError::not_found("job plan");
         let mut tx = app.db.begin().await?;
         let project_id = sqlx::query_scalar!(
@@ -115,6 +117,11 @@ pub(super) async fn finance(
         Ok(answer(page::finance::render(&view, &frame(&app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
+}
+
+/// An address with something else than an id leads nowhere.
+fn id_in_address(text: &str, what: &'static str) -> Result<Uuid, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found(what))
 }
 
 /// Members see scripts and names of jobs; everybody else who may open the page does not.
