@@ -52,10 +52,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     duties.spawn(duty::run_permit_watch(app.clone(), stopping));
 
     let handle = axum_server::Handle::new();
-    let mut servers = JoinSet::new();
-    servers.spawn(serve_https(app.clone(), handle.clone()));
+    let (mut https, mut metrics) = (JoinSet::new(), JoinSet::new());
+    https.spawn(serve_https(app.clone(), handle.clone()));
     if let Some(address) = app.config.listen.metrics_address {
-        servers.spawn(serve_metrics(app.clone(), address));
+        metrics.spawn(serve_metrics(app.clone(), address));
     }
     // The sealer ends last, so that what the other duties wrote at the end is sealed too.
     let (seal, sealing) = watch::channel(false);
@@ -64,9 +64,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let outcome = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
-        Some(ended) = servers.join_next() => {
-            ended.context("a server task").and_then(|ended| ended)
-        }
+        Some(ended) = https.join_next() => ended.context("the HTTPS task").flatten(),
+        Some(ended) = metrics.join_next() => ended.context("the metrics task").flatten(),
         // A duty ends by itself only if it panicked. Without it mimerd would look alive and not be.
         Some(_) = duties.join_next() => {
             Err(anyhow::anyhow!("a background duty broke off; its reason is logged above"))
@@ -84,9 +83,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::info!("effects still at work are left to the next mimerd");
         duties.shutdown().await;
     }
+    // Requests that are open now end in their own time, and are sealed too.
+    let _ = tokio::time::timeout(GRACE, async { while https.join_next().await.is_some() {} }).await;
     let _ = seal.send(true);
     sealer.await.context("the sealer task")?;
-    servers.shutdown().await;
+    https.shutdown().await;
+    metrics.shutdown().await;
     databases.close().await?;
     outcome
 }

@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use record::id;
 use slurm_wire::RefusalCode;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
 use super::worker::one;
@@ -42,10 +43,15 @@ async fn eight_racing_workers_take_each_effect_once(db: PgPool) {
     for _ in 0..40 {
         want_one(&db, &submit_of(id::fresh())).await;
     }
+    // A connection each, open before they start.
+    let wide = PgPoolOptions::new().min_connections(8).max_connections(8);
+    let wide = wide.connect_with((*db.connect_options()).clone()).await.unwrap();
+    let start = std::sync::Arc::new(tokio::sync::Barrier::new(8));
     let mut racers = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let db = db.clone();
+        let (db, start) = (wide.clone(), start.clone());
         racers.spawn(async move {
+            start.wait().await;
             let mut taken = Vec::new();
             while let Some(claimed) = claim_at(&db, Takes::Everything, day(7, 1)).await {
                 taken.push(claimed.lease.outbox_id);

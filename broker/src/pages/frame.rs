@@ -5,6 +5,7 @@ use axum::response::{Html, IntoResponse, Response};
 use dashboards::page::problem::{self as problem_page, ProblemView};
 use dashboards::{CONTENT_SECURITY_POLICY, Frame, Language};
 use maud::Markup;
+use sqlx::PgConnection;
 
 use crate::api::ApiError;
 use crate::app::App;
@@ -32,13 +33,16 @@ pub(super) fn open_frame(app: &App, headers: &HeaderMap) -> Frame {
 }
 
 /// The frame of a page for somebody who is logged in.
+///
+/// It is read over the page's own connection: a page that waited for a second one while it holds
+/// the first could wait for itself.
 pub(super) async fn frame(
+    tx: &mut PgConnection,
     app: &App,
     headers: &HeaderMap,
     caller: &Caller,
 ) -> Result<Frame, sqlx::Error> {
-    let mut connection = app.db.acquire().await?;
-    let person = record::person::by_id(&mut connection, caller.person_id).await?;
+    let person = record::person::by_id(tx, caller.person_id).await?;
     Ok(Frame {
         person_name: person.and_then(|person| person.name.or(person.login)),
         roles: caller.roles.iter().map(|held| held.role.word().to_owned()).collect(),

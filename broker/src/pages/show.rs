@@ -27,7 +27,7 @@ pub(super) async fn home(State(app): State<App>, headers: HeaderMap, caller: Cal
             now: app.clock.now(),
         };
         let view = read::home::read(&mut tx, ask).await?;
-        Ok(answer(page::home::render(&view, &frame(&app, &headers, &caller).await?)))
+        Ok(answer(page::home::render(&view, &frame(&mut tx, &app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
 }
@@ -46,7 +46,7 @@ pub(super) async fn project(
         let reader = reader(&mut tx, &caller, project_id).await?;
         let view = read::project::read(&mut tx, project_id, reader, app.clock.now()).await?;
         let view = view.ok_or_else(|| ApiError::not_found("project"))?;
-        Ok(answer(page::project::render(&view, &frame(&app, &headers, &caller).await?)))
+        Ok(answer(page::project::render(&view, &frame(&mut tx, &app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
 }
@@ -73,7 +73,7 @@ pub(super) async fn job(
         let reader = reader(&mut tx, &caller, project_id).await?;
         let view = read::job::read(&mut tx, job_plan_id, reader, app.clock.now()).await?;
         let view = view.ok_or_else(not_found)?;
-        Ok(answer(page::job::render(&view, &frame(&app, &headers, &caller).await?)))
+        Ok(answer(page::job::render(&view, &frame(&mut tx, &app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
 }
@@ -90,7 +90,7 @@ pub(super) async fn operator(
         let mut tx = app.db.begin().await?;
         let ask = ReadOperator { settings, sealed_tables: &tables, now: app.clock.now() };
         let view = read::operator::read(&mut tx, ask).await?;
-        Ok(answer(page::operator::render(&view, &frame(&app, &headers, &caller).await?)))
+        Ok(answer(page::operator::render(&view, &frame(&mut tx, &app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
 }
@@ -114,7 +114,7 @@ pub(super) async fn finance(
         };
         let mut tx = app.db.begin().await?;
         let view = read::finance::read(&mut tx, month).await?;
-        Ok(answer(page::finance::render(&view, &frame(&app, &headers, &caller).await?)))
+        Ok(answer(page::finance::render(&view, &frame(&mut tx, &app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
 }

@@ -5,7 +5,7 @@ use quotas::permit;
 use quotas::project::{self, DataClass};
 use record::{Actor, Stamp};
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 use super::attempt::{self, Attempt, AttemptState};
 use crate::app::App;
@@ -71,7 +71,7 @@ pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
             why: None,
             trace_id: attempt.trace_id,
         };
-        let mut tx = app.db.begin().await?;
+        let mut tx = connection.begin().await?;
         if !attempt::want_cancelled(&mut tx, attempt.attempt_id, &refused).await? {
             continue; // It ended, or another mimerd was quicker.
         }

@@ -18,7 +18,13 @@ async fn two_watchers_that_see_the_same_end_settle_it_once(db: PgPool) {
         watchers.spawn(async move { tick(&app, &mut Lost::default()).await.unwrap() });
     }
     watchers.join_all().await;
-    tick(&stage.app, &mut Lost::default()).await.unwrap();
+    // One that looked before the others were done comes last: the settled attempt stays as it is.
+    stage.wait_s(10);
+    let late = controller::Over { attempt: &attempt, remembered: true };
+    owed::settle(&stage.app, &[late], &mut Lost::default()).await.unwrap();
+    let settled_at: chrono::DateTime<chrono::Utc> =
+        sqlx::query_scalar("select settled_at from broker.attempt").fetch_one(&db).await.unwrap();
+    assert_eq!(settled_at, crate::stage::day(7, 1));
 
     assert_eq!(stage.state_of(&attempt).await, AttemptState::Settled);
     assert_eq!(stage.held_and_settled().await, (0, 120));
