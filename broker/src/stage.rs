@@ -16,6 +16,7 @@ use quotas::pool::{self, NewPool};
 use quotas::project::{self, DataClass, NewProject};
 use quotas::request::{self, NewRequest, Pattern};
 use record::{Actor, Clock, GpuSeconds, MicroSek, Stamp, id};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -38,6 +39,12 @@ pub(crate) async fn migrate(db: &PgPool) {
     ] {
         migrator.run(db).await.unwrap();
     }
+}
+
+/// A pool whose `count` connections are open already, so that racers start at one instant.
+pub(crate) async fn wide(db: &PgPool, count: u32) -> PgPool {
+    let options = PgPoolOptions::new().min_connections(count).max_connections(count);
+    options.connect_with((*db.connect_options()).clone()).await.unwrap()
 }
 
 /// `day(7, 1)` is the first of July 2027 at noon.

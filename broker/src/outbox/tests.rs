@@ -3,14 +3,13 @@ use std::collections::HashSet;
 use record::id;
 use slurm_wire::RefusalCode;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
 use super::worker::one;
 use super::*;
 use crate::app::App;
 use crate::plan::attempt::{self, AttemptState};
-use crate::stage::{Stage, day, migrate};
+use crate::stage::{Stage, day, migrate, wide};
 
 #[test]
 fn pauses_double_up_to_half_a_minute() {
@@ -43,9 +42,7 @@ async fn eight_racing_workers_take_each_effect_once(db: PgPool) {
     for _ in 0..40 {
         want_one(&db, &submit_of(id::fresh())).await;
     }
-    // A connection each, open before they start.
-    let wide = PgPoolOptions::new().min_connections(8).max_connections(8);
-    let wide = wide.connect_with((*db.connect_options()).clone()).await.unwrap();
+    let wide = wide(&db, 8).await;
     let start = std::sync::Arc::new(tokio::sync::Barrier::new(8));
     let mut racers = tokio::task::JoinSet::new();
     for _ in 0..8 {
@@ -78,6 +75,9 @@ async fn a_lease_that_ran_out_is_taken_over_and_its_old_worker_changes_nothing(d
     let mut connection = db.acquire().await.unwrap();
     later(&mut connection, first.lease, 1, "too late", over).await.unwrap();
     renew(&mut connection, first.lease, over + LEASE).await.unwrap();
+    let said: Option<String> =
+        sqlx::query_scalar("select last_error from broker.outbox").fetch_one(&db).await.unwrap();
+    assert_eq!(said, None);
     assert!(claim_at(&db, Takes::Everything, over + LEASE / 2).await.is_none());
     done(&mut connection, second.lease.outbox_id, over).await.unwrap();
     later(&mut connection, second.lease, 1, "after it was done", over).await.unwrap();
