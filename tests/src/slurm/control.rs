@@ -9,7 +9,7 @@ use super::cluster::Cluster;
 use crate::Daemon;
 
 /// Each daemon is ready within a second; a busy machine gets time.
-pub(super) const BOUND: Duration = Duration::from_secs(60);
+pub(super) const BOUND: Duration = Duration::from_secs(120);
 
 impl Cluster {
     /// A daemon by name: "munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd-node01" …

@@ -113,7 +113,7 @@ impl Settings<'_> {
              MinJobAge={min_job_age}\n\
              ReturnToService=2\n\
              SlurmdParameters=config_overrides\n\
-             SlurmdTimeout=300\n\
+             SlurmdTimeout=30\n\
              \n\
              GresTypes=gpu\n",
             name = plan.name,
