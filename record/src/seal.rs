@@ -132,10 +132,12 @@ pub async fn tip(tx: &mut PgConnection) -> Result<Option<Tip>, sqlx::Error> {
 
 /// Whether the chain still holds a tip that was remembered earlier.
 pub async fn still_holds(tx: &mut PgConnection, remembered: &Tip) -> Result<bool, sqlx::Error> {
-    let digest =
-        sqlx::query_scalar!("select digest from record.seal where seal_no = $1", remembered.seal_no)
-            .fetch_optional(tx)
-            .await?;
+    let digest = sqlx::query_scalar!(
+        "select digest from record.seal where seal_no = $1",
+        remembered.seal_no
+    )
+    .fetch_optional(tx)
+    .await?;
     Ok(digest.is_some_and(|digest| hex::encode(digest) == remembered.digest))
 }
 

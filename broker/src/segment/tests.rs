@@ -1,3 +1,5 @@
+//! Taking in segments on a real PostgreSQL: repeats, holes, marks and other nodes.
+
 use chrono::TimeDelta;
 use sqlx::PgPool;
 use uuid::Uuid;
