@@ -7,7 +7,7 @@
 //! - [`fake_gateway`]: *simulated* Slurm behind the gateway's protocol, for the fast loop.
 //! - [`site`]: a whole installation on either Slurm: mimerd, gateway, agents, store.
 //! - [`story`]: the main job, told once for the demo and the tests.
-//! - [`bench`]: measurements, never asserted.
+//! - [`mod@bench`]: measurements, never asserted.
 //! - [`browser`]: headless Chromium behind its driver, for the pages.
 //! - [`daemon`], [`supervise`], [`poll`], [`port`], [`workspace`]: what the above are made of.
 //!

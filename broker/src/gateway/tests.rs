@@ -1,3 +1,5 @@
+//! The client against a small server of its own: kept, dead and slow connections, and refusals.
+
 use slurm_wire::RefusalCode;
 use tokio::net::UnixListener;
 

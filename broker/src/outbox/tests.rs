@@ -1,3 +1,5 @@
+//! The outbox on a real PostgreSQL: racing workers, leases, dead letters, cancellations.
+
 use std::collections::HashSet;
 
 use record::id;

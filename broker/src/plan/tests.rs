@@ -1,3 +1,5 @@
+//! Plans on a real PostgreSQL: equal repeats, states that never go back, permits.
+
 use quotas::permit::NewPermit;
 use quotas::project::DataClass;
 use record::id;

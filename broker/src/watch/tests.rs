@@ -1,3 +1,5 @@
+//! The watcher on a real PostgreSQL and a Slurm that says what it is told.
+
 use slurm_wire::{JobRow, JobState, RefusalCode};
 use sqlx::PgPool;
 

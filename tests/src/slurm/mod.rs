@@ -2,7 +2,7 @@
 //!
 //! Everything lives in one directory and listens on free loopback ports, so clusters do not see
 //! each other nor a Slurm that the machine already has. Settings are those that the broker asks of
-//! a site, with short intervals; see [`settings`].
+//! a site, with short intervals; see `settings.rs`.
 
 mod account;
 mod cluster;
