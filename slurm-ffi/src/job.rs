@@ -1,7 +1,7 @@
 //! Jobs as slurmctld has them now.
 //!
 //! libslurm builds a reply from many small allocations of its own and frees them all together.
-//! [`JobReply`] owns such a reply, frees it once, and lends nothing beyond its own life: rows are
+//! `JobReply` owns such a reply, frees it once, and lends nothing beyond its own life: rows are
 //! copied before they leave this file.
 
 use std::ffi::CString;
