@@ -1,5 +1,5 @@
 -- Who may log in, and as what. One person holds at most one of the roles that must be kept apart
--- (decider, operator, coordinator); the code refuses the second.
+-- (deciding, operating, asking); the code refuses the second.
 grant usage on schema broker to mimer_app, mimer_sealer;
 
 create type broker.role as enum ('agency_member', 'decider', 'operator', 'finance', 'controller');

@@ -2,7 +2,7 @@
 //!
 //! It listens on a socket only, under the state directory. PostgreSQL refuses to run as root, so a
 //! mimerd started by root runs it as the system user `postgres`. Who may connect is decided by the
-//! kernel (peer credentials): only the user mimerd runs as, and the server's own.
+//! kernel (peer credentials): only the user mimerd runs as.
 //!
 //! One process owns the server from its start to its end and holds a lock on the directory
 //! meanwhile ([`lock`]). mimerd's one-off commands join the server of a mimerd that serves.
