@@ -11,14 +11,13 @@
 
 pub mod chart;
 pub mod figure;
-mod language;
 pub mod moment;
 pub mod page;
 pub mod read;
 mod text;
 
-pub use language::Language;
 pub use page::frame::Frame;
+pub use record::Language;
 
 /// True if pages have a word for `code` among the words for `family` ("attempt", "link").
 ///

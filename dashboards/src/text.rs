@@ -22,22 +22,36 @@ pub(crate) struct Text {
     pub(crate) swedish: &'static str,
 }
 
-impl Language {
+/// Saying things in a language.
+pub(crate) trait Say: Copy {
     /// The sentence in this language.
-    pub(crate) const fn say(self, text: Text) -> &'static str {
+    fn say(self, text: Text) -> &'static str;
+
+    /// The sentence in this language with its gaps filled.
+    fn fill(self, text: Text, gaps: &[(&str, &str)]) -> String;
+
+    /// The word for a code, or the code itself if there is none.
+    fn word(self, words: word::Words, code: &str) -> &str;
+}
+
+impl Say for Language {
+    fn say(self, text: Text) -> &'static str {
         match self {
             Self::English => text.english,
             Self::Swedish => text.swedish,
         }
     }
 
-    /// The sentence in this language with its gaps filled.
-    pub(crate) fn fill(self, text: Text, gaps: &[(&str, &str)]) -> String {
+    fn fill(self, text: Text, gaps: &[(&str, &str)]) -> String {
         let mut sentence = self.say(text).to_owned();
         for (gap, value) in gaps {
             sentence = sentence.replace(&format!("{{{gap}}}"), value);
         }
         sentence
+    }
+
+    fn word(self, words: word::Words, code: &str) -> &str {
+        words.iter().find(|(known, _)| *known == code).map_or(code, |(_, text)| self.say(*text))
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod clock;
 pub mod id;
+pub mod language;
 pub mod month;
 pub mod person;
 pub mod seal;
@@ -14,6 +15,7 @@ pub mod units;
 
 pub use audit::{Actor, AuditRow, Stamp};
 pub use clock::Clock;
+pub use language::Language;
 pub use month::Month;
 pub use seal::SealedTable;
 pub use units::{GpuSeconds, MicroSek};

@@ -1,5 +1,6 @@
 //! `/finance?month=2027-03`: what every agency owes, made to be printed as well as read.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 use record::Month;
 

@@ -1,5 +1,6 @@
 //! What surrounds every page: document head, header, banner of what is simulated, footer.
 
+use crate::text::Say as _;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{Language, text::frame as text};

@@ -1,5 +1,6 @@
 //! `/`: what a person may go to, and what waits for them.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 
 use super::{

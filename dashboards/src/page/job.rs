@@ -5,6 +5,7 @@
 mod metered;
 mod walk;
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 
 use super::{

@@ -1,5 +1,6 @@
 //! `/login`: the form for login and access key.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 
 use super::frame::{Frame, Page, Section, document};

@@ -1,5 +1,6 @@
 //! `/operator`: the pools in figures and bars, and everything that needs somebody.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 
 use super::{

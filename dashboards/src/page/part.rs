@@ -1,5 +1,6 @@
 //! Small pieces that several pages share: badges, key figures, tables that may be scrolled.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 use record::{GpuSeconds, MicroSek};
 use uuid::Uuid;

@@ -1,5 +1,6 @@
 //! The page shown instead of the one asked for: what happened and what to do.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 
 use super::frame::{Frame, Page, Section, document};

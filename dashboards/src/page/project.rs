@@ -1,5 +1,6 @@
 //! `/projects/{project_id}`: what a project was granted, who is in it, and what it has run.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 use record::{GpuSeconds, MicroSek};
 

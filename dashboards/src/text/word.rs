@@ -4,7 +4,6 @@
 //! the database's own enums and fails until the word is there.
 
 use super::texts;
-use crate::Language;
 
 texts! {
     ADMITTED: "Admitted", "Godkänt";
@@ -118,16 +117,10 @@ pub(crate) fn family(name: &str) -> Option<Words> {
     }
 }
 
-impl Language {
-    /// The word for a code, or the code itself if there is none.
-    pub(crate) fn word(self, words: Words, code: &str) -> &str {
-        words.iter().find(|(known, _)| *known == code).map_or(code, |(_, text)| self.say(*text))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Language, text::Say as _};
 
     #[test]
     fn an_unknown_code_is_shown_as_it_is() {

@@ -1,5 +1,6 @@
 //! What the GPUs of one attempt did, with how much of it was seen.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 use record::GpuSeconds;
 

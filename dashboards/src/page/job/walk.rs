@@ -1,5 +1,6 @@
 //! The steps of one attempt with their times, and why it waits or stopped.
 
+use crate::text::Say as _;
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 

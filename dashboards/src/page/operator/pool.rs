@@ -1,5 +1,6 @@
 //! One pool: reserved, granted, held, used and idle, each with its bar.
 
+use crate::text::Say as _;
 use maud::{Markup, html};
 use record::GpuSeconds;
 

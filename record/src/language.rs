@@ -1,6 +1,6 @@
-//! The two languages of the pages, and how a browser's wish is read.
+//! The two languages of everything people read, and how a browser's wish is read.
 
-/// A language the pages are written in.
+/// A language that pages and refusals are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     /// English.
