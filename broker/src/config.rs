@@ -97,9 +97,38 @@ pub struct Cluster {
     pub open_partition: String,
     /// Partition of confidential projects.
     pub confidential_partition: String,
+    /// The Slurm account under which all of the broker's lie; never Slurm's own root.
+    #[serde(default = "Cluster::default_account_root")]
+    pub account_root: String,
+    /// What is done about accounts, users, QOS and reservations of Slurm.
+    #[serde(default)]
+    pub keep: Keep,
+    /// QOS of research, whose jobs make way where a pool's share is guaranteed or in a crisis.
+    #[serde(default = "Cluster::default_research_qos")]
+    pub research_qos: Vec<String>,
+}
+
+/// How the broker keeps Slurm as the grants, members and shares say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Accounts, users and QOS are made by hand; jobs are submitted under Slurm's default QOS.
+    Off,
+    /// What should be different is computed and shown; `mimer cluster apply` writes it.
+    #[default]
+    Show,
+    /// What grants, members or shares have changed is written at once. What somebody changed in
+    /// Slurm by hand is shown, and written over only by `mimer cluster apply`.
+    Apply,
 }
 
 impl Cluster {
+    fn default_account_root() -> String {
+        "public".to_owned()
+    }
+    fn default_research_qos() -> Vec<String> {
+        vec!["normal".to_owned()]
+    }
     fn default_deadline_s() -> u64 {
         15
     }
@@ -232,6 +261,14 @@ impl Config {
                 "must stay below 67108864, where Slurm's own limit is",
             ));
         }
+        if self.cluster.account_root == "root"
+            || self.cluster.account_root.parse::<quotas::name::SlurmAccount>().is_err()
+        {
+            return Err((
+                "cluster.account_root",
+                "must be an account of the broker's own in lower case, as `public`; never `root`",
+            ));
+        }
         if !self.state_dir.is_absolute() {
             return Err(("state_dir", "must be an absolute path"));
         }
@@ -289,6 +326,27 @@ mod tests {
     fn an_unknown_key_is_named() {
         let refused = read(&format!("colour = 'red'\n{GOOD}")).unwrap_err().to_string();
         assert!(refused.contains("colour"), "{refused}");
+    }
+
+    #[test]
+    fn slurm_is_shown_and_left_alone_unless_told_otherwise() {
+        let cluster = read(GOOD).unwrap().cluster;
+        assert_eq!((cluster.keep, cluster.account_root.as_str()), (Keep::Show, "public"));
+        let kept = format!("keep = 'apply'\naccount_root = 'mimer'\nresearch_qos = []\n[staging]");
+        let cluster = read(&GOOD.replace("[staging]", &kept)).unwrap().cluster;
+        assert_eq!((cluster.keep, cluster.account_root.as_str()), (Keep::Apply, "mimer"));
+    }
+
+    #[test]
+    fn slurms_own_root_is_never_the_brokers() {
+        for root in ["root", "Public", ""] {
+            let text = GOOD.replace("[staging]", &format!("account_root = '{root}'\n[staging]"));
+            let refused = read(&text).unwrap_err();
+            assert!(matches!(
+                refused,
+                ConfigError::BadValue { setting: "cluster.account_root", .. }
+            ));
+        }
     }
 
     #[test]
