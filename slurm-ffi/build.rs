@@ -10,7 +10,8 @@ use std::{env, fs};
 const OLDEST: (u32, u32) = (22, 5);
 const NEWEST: (u32, u32) = (26, 5);
 
-const C_FILES: [&str; 4] = ["shim/shim.c", "shim/shim_db.c", "shim/layout.c", "shim/stubs.c"];
+/// `shim/NAME.c` each.
+const C_FILES: [&str; 7] = ["shim", "job", "reservation", "shim_db", "user", "layout", "stubs"];
 
 /// The name that a plugin of Slurm expects the program to have: see `shim/stubs.c`.
 const EXPORTED: &str = "slurmdbd_msg_type_2_str";
@@ -20,8 +21,10 @@ const CONSTANTS: &str = "NO_VAL|INFINITE|JOB_STATE_BASE|JOB_COMPLETING|JOB_REQUE
     SUSPENDED|COMPLETE|CANCELLED|FAILED|TIMEOUT|NODE_FAIL|PREEMPTED|BOOT_FAIL|DEADLINE|OOM)|\
     PARTITION_ENFORCE_ALL|PROLOG_FLAG_ALLOC|PRIVATE_DATA_(JOBS|USAGE|USERS|ACCOUNTS|RESERVATIONS)|\
     ESLURM_(DUPLICATE_JOB_ID|INVALID_JOB_ID|ALREADY_DONE|JOB_HELD|IN_STANDBY_MODE|\
-    IN_STANDBY_USE_BACKUP|SUBMISSIONS_DISABLED|TRANSITION_STATE_NO_UPDATE)|\
-    SHIM_UNKNOWN";
+    IN_STANDBY_USE_BACKUP|SUBMISSIONS_DISABLED|TRANSITION_STATE_NO_UPDATE|ACCESS_DENIED|\
+    INVALID_ACCOUNT|INVALID_QOS|PARTITION_ASSOC|RESERVATION_(ACCESS|INVALID|BUSY))|\
+    PREEMPT_MODE_(REQUEUE|CANCEL)|\
+    SHIM_UNKNOWN|SHIM_NO_USER";
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
@@ -73,7 +76,7 @@ fn check_release(include: &Path) {
 
 fn compile_shim(include: &Path) {
     cc::Build::new()
-        .files(C_FILES)
+        .files(C_FILES.map(|name| format!("shim/{name}.c")))
         .include(include)
         .include("shim")
         .std("c11")

@@ -43,6 +43,8 @@ typedef struct shim_settings {
 	const char *mcs_plugin;
 	const char *mcs_parameters;
 	const char *job_submit_plugins;
+	const char *preempt_type;
+	const char *priority_type;
 	uint32_t accounting_storage_enforce;
 	uint32_t enforce_part_limits;
 	uint32_t private_data;
@@ -51,12 +53,23 @@ typedef struct shim_settings {
 	uint32_t max_job_id;
 	uint32_t min_job_age_s;
 	uint32_t slurm_user_id;
+	uint32_t preempt_mode;
+	uint32_t preempt_exempt_s; /* INFINITE or NO_VAL: not set */
+	uint32_t priority_weight_qos;
 } shim_settings;
 
 typedef struct shim_settings_reply shim_settings_reply;
 int shim_load_settings(shim_settings_reply **reply);
 void shim_settings_view(const shim_settings_reply *reply, shim_settings *view);
 void shim_free_settings(shim_settings_reply *reply);
+
+/* The nodes, for the GPU types they have. */
+typedef struct shim_nodes_reply shim_nodes_reply;
+int shim_load_nodes(shim_nodes_reply **reply);
+uint32_t shim_node_count(const shim_nodes_reply *reply);
+/* GRES of the `index`-th node as slurm.conf has it, or NULL. */
+const char *shim_node_gres(const shim_nodes_reply *reply, uint32_t index);
+void shim_free_nodes(shim_nodes_reply *reply);
 
 /* One job as slurmctld has it. Times are seconds since the epoch, sentinels included. */
 typedef struct shim_job {
@@ -92,12 +105,16 @@ void shim_free_jobs(shim_jobs_reply *reply);
 /* Writes the `index`-th name of a Slurm node list; 0, or SHIM_UNKNOWN if there is none or no room. */
 int shim_host_at(const char *nodes, uint32_t index, char *buffer, size_t size);
 
-/* A batch job, always held and never requeued. Every pointer outlives the call; `qos` may be NULL. */
+/*
+ * A batch job, always held and never requeued. Every pointer outlives the call; `qos` and
+ * `reservation` may be NULL.
+ */
 typedef struct shim_submission {
 	const char *admin_comment;
 	const char *account;
 	const char *partition;
 	const char *qos;
+	const char *reservation;
 	const char *name;
 	const char *tres_per_node;
 	const char *work_dir;
@@ -105,6 +122,7 @@ typedef struct shim_submission {
 	const char *std_err;
 	const char *script;
 	const char *const *environment;
+	int64_t deadline; /* seconds since the epoch; 0: none */
 	uint64_t memory_mib; /* 0: the partition's default */
 	uint32_t environment_count;
 	uint32_t job_id;
@@ -112,6 +130,7 @@ typedef struct shim_submission {
 	uint32_t gid;
 	uint32_t time_limit_min;
 	uint32_t cpu_count;
+	uint32_t whole_node; /* 1: no other job on the node */
 } shim_submission;
 
 /* `job_id` becomes the id of the accepted job. */
@@ -120,6 +139,38 @@ int shim_submit(const shim_submission *submission, uint32_t *job_id);
 int shim_hold(uint32_t job_id);
 int shim_release(uint32_t job_id);
 int shim_cancel(uint32_t job_id);
+/* Changes nothing, which makes slurmctld schedule at once. */
+int shim_nudge(uint32_t job_id);
+int shim_change_qos(uint32_t job_id, const char *qos);
+/*
+ * Asks whether slurmctld would run a job of the calling user there; 0 if it would. Makes no job.
+ */
+int shim_ask(uint32_t uid, uint32_t gid, const char *partition, const char *account);
+
+/* A reservation as slurmctld has it. */
+typedef struct shim_reservation {
+	int64_t starts_at;
+	int64_t ends_at;
+	const char *name;
+	const char *nodes;
+	const char *accounts;
+	const char *partition;
+} shim_reservation;
+
+typedef struct shim_reservations_reply shim_reservations_reply;
+int shim_load_reservations(shim_reservations_reply **reply);
+uint32_t shim_reservation_count(const shim_reservations_reply *reply);
+void shim_reservation_view(const shim_reservations_reply *reply, uint32_t index,
+			   shim_reservation *view);
+void shim_free_reservations(shim_reservations_reply *reply);
+
+/*
+ * Whole nodes, by name. Every pointer outlives the call; `partition` may be NULL. `starts_at` is 0
+ * to leave the start of an existing reservation as it is.
+ */
+int shim_create_reservation(const shim_reservation *reservation);
+int shim_update_reservation(const shim_reservation *reservation);
+int shim_delete_reservation(const char *name);
 
 /* A connection to slurmdbd: one thread only, ever. */
 typedef struct shim_db shim_db;
@@ -178,6 +229,10 @@ void shim_tres_view(const shim_rows *rows, size_t index, shim_tres *view);
 /* slurmdbd's settings as `Name = value` lines; freed with shim_free_text. */
 int shim_db_settings(shim_db *db, char **text);
 void shim_free_text(char *text);
+
+#define SHIM_NO_USER (-2)
+/* The uid of a user's name; SHIM_NO_USER when there is none. Needs no shim_init. */
+int shim_uid_of(const char *name, uint32_t *uid);
 
 /* What the C compiler made of the structs above: compared with bindgen's view in tests/abi.rs. */
 typedef struct shim_field {

@@ -1,8 +1,10 @@
 //! Accounts and associations of one cluster, as slurmdbd has them.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 
 use serde::{Deserialize, Serialize};
+use slurm_wire::{AccountRow, AssociationRow, Limits};
 
 use crate::database::{Database, Rows};
 use crate::error::SlurmError;
@@ -10,7 +12,7 @@ use crate::sys;
 use crate::text::Lender;
 
 /// One association; the one without a user is the account's own and knows the parent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Association {
     /// Cluster.
     pub cluster: String,
@@ -22,6 +24,35 @@ pub struct Association {
     pub user: Option<String>,
     /// Partition it is limited to.
     pub partition: Option<String>,
+    /// Limits of its own.
+    pub limits: Limits,
+    /// The QOS that may be asked for, by name; empty where the parent's apply.
+    pub qos: BTreeSet<String>,
+    /// The QOS of jobs that ask for none.
+    pub default_qos: Option<String>,
+}
+
+impl Association {
+    /// What an account's own association says of the account.
+    pub fn account_row(&self) -> AccountRow {
+        AccountRow {
+            name: self.account.clone(),
+            parent: self.parent.clone(),
+            limits: self.limits.clone(),
+        }
+    }
+
+    /// The row that the broker sees.
+    pub fn row(&self) -> AssociationRow {
+        AssociationRow {
+            cluster: self.cluster.clone(),
+            account: self.account.clone(),
+            user: self.user.clone(),
+            partition: self.partition.clone(),
+            qos: self.qos.clone(),
+            default_qos: self.default_qos.clone(),
+        }
+    }
 }
 
 /// Reads every association of `cluster`.
@@ -43,6 +74,7 @@ pub fn read(database: &Database, cluster: &str) -> Result<Vec<Association>, Slur
             parent: lender.copy(view.parent),
             user: lender.copy(view.user),
             partition: lender.copy(view.partition),
+            ..Association::default()
         })
     };
     Ok((0..rows.count()).filter_map(copy).collect())

@@ -12,11 +12,17 @@ use slurm_wire::{JobRow, JobSpec, Refusal, RefusalCode};
 mod account;
 mod file;
 mod job;
+mod name;
+mod policy;
+mod reservation;
 mod script;
+mod stranger;
+mod user;
 mod work_dir;
 
 pub use account::AccountTree;
 pub use file::{BoundsFile, BoundsFileError, SlurmSection};
+pub(crate) use user::uid_of;
 
 /// Slurm reserves job ids from here on for itself (MAX_JOB_ID, 2^26 - 1, in slurm.conf(5)).
 const JOB_ID_LIMIT: u32 = 1 << 26;
@@ -51,10 +57,43 @@ pub struct Bounds {
     /// What every key starts with: how the gateway knows the broker's jobs.
     #[serde(default = "key_prefix")]
     pub key_prefix: String,
+    /// What the name of every QOS begins with that the broker makes and changes.
+    #[serde(default = "object_prefix")]
+    pub qos_prefix: String,
+    /// What the name of every reservation begins with that the broker makes and changes.
+    #[serde(default = "object_prefix")]
+    pub reservation_prefix: String,
+    /// QOS whose jobs may be made to give way to the broker's, beside the broker's own.
+    #[serde(default)]
+    pub may_preempt: Vec<String>,
+    /// Highest priority of a QOS.
+    #[serde(default)]
+    pub max_priority: u32,
+    /// Nodes that may be set aside.
+    #[serde(default)]
+    pub nodes: Vec<String>,
+    /// Most nodes set aside at once.
+    #[serde(default)]
+    pub max_set_aside_nodes: u32,
+    /// True while the accounts of the whole cluster may be read, to take them over.
+    #[serde(default)]
+    pub import: bool,
+    /// Who tries the door: a user without any right to submit.
+    #[serde(default = "probe_uid")]
+    pub probe_uid: u32,
 }
 
 fn key_prefix() -> String {
     "mimer:".to_owned()
+}
+
+fn object_prefix() -> String {
+    "mimer_".to_owned()
+}
+
+/// Debian's `nobody`.
+fn probe_uid() -> u32 {
+    65_534
 }
 
 impl Bounds {
@@ -79,12 +118,26 @@ impl Bounds {
         ))
     }
 
+    /// Checks that a partition is the broker's.
+    pub fn check_partition(&self, partition: &str) -> Result<(), Refusal> {
+        if self.partitions.iter().any(|own| own == partition) {
+            return Ok(());
+        }
+        Err(refusal(
+            RefusalCode::ForeignPartition,
+            format!("{partition:?} is not one of the broker's partitions {:?}", self.partitions),
+        ))
+    }
+
+    /// True for a job that carries the broker's mark.
+    fn is_marked(&self, row: &JobRow) -> bool {
+        row.admin_comment.as_deref().is_some_and(|key| key.starts_with(&self.key_prefix))
+    }
+
     /// Checks that a job that Slurm has is the broker's to change.
     pub fn check_ownership(&self, row: &JobRow, tree: &AccountTree) -> Result<(), Refusal> {
-        let marked =
-            row.admin_comment.as_deref().is_some_and(|key| key.starts_with(&self.key_prefix));
         let inside = row.account.as_deref().is_some_and(|account| tree.contains(account));
-        if marked && inside {
+        if self.is_marked(row) && inside {
             return Ok(());
         }
         Err(refusal(

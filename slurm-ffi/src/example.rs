@@ -20,6 +20,9 @@ pub(crate) fn spec() -> JobSpec {
         work_dir: "/srv/mimer/register".to_owned(),
         script: "#!/bin/sh\ntrue\n".to_owned(),
         environment: [("LANG".to_owned(), "C.UTF-8".to_owned())].into(),
+        deadline: None,
+        reservation: None,
+        whole_node: false,
     }
 }
 

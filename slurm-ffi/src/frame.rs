@@ -1,7 +1,10 @@
 //! What passes between the gateway's supervisor and its workers: JSON lines over pipes.
 
 use serde::{Deserialize, Serialize};
-use slurm_wire::{JobRecord, JobRow, JobSpec, Refusal, Submitted};
+use slurm_wire::{
+    AccountLimits, JobRecord, JobRow, JobSpec, NewAccount, NewReservation, QosRow, Refusal,
+    ReservationRow, Submitted, UserAssociation,
+};
 
 use crate::association::Association;
 use crate::settings::ControllerSettings;
@@ -87,6 +90,48 @@ pub enum Task {
         /// Last id.
         last: u32,
     },
+    /// Hold a waiting job again, so that its own user cannot release it.
+    Hold {
+        /// Slurm's job id.
+        job_id: u32,
+    },
+    /// Have slurmctld look at a waiting job now.
+    Nudge {
+        /// Slurm's job id.
+        job_id: u32,
+    },
+    /// Give a job another QOS.
+    ChangeQos {
+        /// Slurm's job id.
+        job_id: u32,
+        /// The QOS.
+        qos: String,
+    },
+    /// Every job that may run on one of the partitions or is charged to one of the accounts.
+    ReadJobsAt {
+        /// Partitions; a waiting job may name several.
+        partitions: Vec<String>,
+        /// Accounts.
+        accounts: Vec<String>,
+    },
+    /// Every reservation.
+    ReadReservations,
+    /// Make a reservation, or give one that is there this shape.
+    PutReservation(NewReservation),
+    /// End a reservation; gone already is well.
+    RemoveReservation {
+        /// Its name.
+        name: String,
+    },
+    /// Would slurmctld take a job that somebody submits past the broker? Nothing is submitted.
+    Probe {
+        /// Who would submit it.
+        uid: u32,
+        /// Where to.
+        partition: String,
+        /// Charged to which account.
+        account: String,
+    },
     /// slurmdbd.conf as slurmdbd has it.
     ReadDatabaseSettings,
     /// Every incarnation of the named jobs.
@@ -96,6 +141,35 @@ pub enum Task {
     },
     /// Every association of the cluster.
     ReadAssociations,
+    /// Every association and every QOS of the cluster, of one instant.
+    ReadCluster,
+    /// Every run of the cluster that made way for another job.
+    ReadPreempted {
+        /// First second, since the epoch.
+        from: i64,
+        /// The second after the last.
+        until: i64,
+    },
+    /// Make an account, or move it.
+    PutAccount {
+        /// As it shall be.
+        account: NewAccount,
+        /// The parent it may be taken away from: the one it has within the subtree.
+        from: Option<String>,
+    },
+    /// Set an account's limits.
+    PutAccountLimits(AccountLimits),
+    /// Let a user run under an account.
+    PutUser(UserAssociation),
+    /// No longer let a user run under an account.
+    RemoveUser {
+        /// Slurm account.
+        account: String,
+        /// User's name.
+        user: String,
+    },
+    /// Make a QOS, or set everything of it.
+    PutQos(QosRow),
 }
 
 impl Task {
@@ -108,10 +182,25 @@ impl Task {
             | Self::Release { .. }
             | Self::Cancel { .. }
             | Self::ReadJobs { .. }
-            | Self::ReadJobRange { .. } => WorkerKind::Ctl,
-            Self::ReadDatabaseSettings | Self::ReadRecords { .. } | Self::ReadAssociations => {
-                WorkerKind::Dbd
-            }
+            | Self::ReadJobRange { .. }
+            | Self::Hold { .. }
+            | Self::Nudge { .. }
+            | Self::ChangeQos { .. }
+            | Self::ReadJobsAt { .. }
+            | Self::ReadReservations
+            | Self::PutReservation(_)
+            | Self::RemoveReservation { .. }
+            | Self::Probe { .. } => WorkerKind::Ctl,
+            Self::ReadDatabaseSettings
+            | Self::ReadRecords { .. }
+            | Self::ReadAssociations
+            | Self::ReadCluster
+            | Self::ReadPreempted { .. }
+            | Self::PutAccount { .. }
+            | Self::PutAccountLimits(_)
+            | Self::PutUser(_)
+            | Self::RemoveUser { .. }
+            | Self::PutQos(_) => WorkerKind::Dbd,
         }
     }
 }
@@ -126,12 +215,36 @@ pub enum Product {
     Settings(Box<ControllerSettings>),
     /// To [`Task::Submit`].
     Submitted(Submitted),
-    /// To [`Task::ReadJobs`] and [`Task::ReadJobRange`].
+    /// To [`Task::ReadJobs`], [`Task::ReadJobRange`] and [`Task::ReadJobsAt`].
     Jobs(Vec<JobRow>),
     /// To [`Task::ReadDatabaseSettings`].
     DatabaseSettings(String),
-    /// To [`Task::ReadRecords`].
+    /// To [`Task::ReadRecords`] and [`Task::ReadPreempted`].
     Records(Vec<JobRecord>),
     /// To [`Task::ReadAssociations`].
     Associations(Vec<Association>),
+    /// To [`Task::ReadCluster`].
+    Cluster {
+        /// Every association.
+        associations: Vec<Association>,
+        /// Every QOS.
+        qos: Vec<QosRow>,
+    },
+    /// To [`Task::ReadReservations`].
+    Reservations(Vec<ReservationRow>),
+    /// To [`Task::Probe`].
+    Door(Door),
+}
+
+/// How slurmctld answered a submission past the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// It refused.
+    Closed {
+        /// Slurm's error number and text.
+        because: String,
+    },
+    /// It would have taken the job.
+    Open,
 }

@@ -10,8 +10,10 @@ use crate::association::Association;
 /// The accounts from the broker's root downwards, and the associations in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountTree {
-    accounts: BTreeMap<String, Option<String>>,
+    accounts: BTreeMap<String, AccountRow>,
     associations: Vec<AssociationRow>,
+    /// Accounts outside of it.
+    elsewhere: BTreeSet<String>,
 }
 
 impl AccountTree {
@@ -24,26 +26,17 @@ impl AccountTree {
         let root_row = all.iter().find(|it| it.user.is_none() && it.account == root);
         let mut accounts = BTreeMap::new();
         let mut waiting: Vec<&Association> = root_row.into_iter().collect();
-        while let Some(account) = waiting.pop() {
-            let first_time =
-                accounts.insert(account.account.clone(), account.parent.clone()).is_none();
-            if first_time {
+        while let Some(own) = waiting.pop() {
+            if accounts.insert(own.account.clone(), own.account_row()).is_none() {
                 // A loop in somebody's data must not become a loop in ours.
-                waiting.extend(children.get(account.account.as_str()).into_iter().flatten());
+                waiting.extend(children.get(own.account.as_str()).into_iter().flatten());
             }
         }
-        let inside: BTreeSet<&String> = accounts.keys().collect();
-        let associations = all
-            .iter()
-            .filter(|association| inside.contains(&association.account))
-            .map(|association| AssociationRow {
-                cluster: association.cluster.clone(),
-                account: association.account.clone(),
-                user: association.user.clone(),
-                partition: association.partition.clone(),
-            })
-            .collect();
-        Self { accounts, associations }
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            all.iter().partition(|association| accounts.contains_key(&association.account));
+        let elsewhere = outside.iter().map(|association| association.account.clone()).collect();
+        let associations = inside.into_iter().map(Association::row).collect();
+        Self { accounts, associations, elsewhere }
     }
 
     /// True if `account` is the root or lies under it.
@@ -62,13 +55,31 @@ impl AccountTree {
         ))
     }
 
+    /// True if an account of that name exists outside.
+    pub fn is_elsewhere(&self, account: &str) -> bool {
+        self.elsewhere.contains(account)
+    }
+
+    /// The parent of an account inside.
+    pub fn parent_of(&self, account: &str) -> Option<&str> {
+        self.accounts.get(account)?.parent.as_deref()
+    }
+
+    /// True if `account` is `ancestor` or lies under it.
+    pub fn is_below(&self, account: &str, ancestor: &str) -> bool {
+        let parents = std::iter::successors(Some(account), |name| self.parent_of(name));
+        // A loop in somebody's data ends here too.
+        parents.take(self.accounts.len() + 2).any(|name| name == ancestor)
+    }
+
     /// The accounts, by name.
     pub fn accounts(&self) -> Vec<AccountRow> {
-        let row = |(name, parent): (&String, &Option<String>)| AccountRow {
-            name: name.clone(),
-            parent: parent.clone(),
-        };
-        self.accounts.iter().map(row).collect()
+        self.accounts.values().cloned().collect()
+    }
+
+    /// The names of the accounts.
+    pub fn names(&self) -> Vec<String> {
+        self.accounts.keys().cloned().collect()
     }
 
     /// The associations in those accounts.
@@ -86,8 +97,7 @@ mod tests {
             cluster: "mimer".to_owned(),
             account: name.to_owned(),
             parent: parent.map(ToOwned::to_owned),
-            user: None,
-            partition: None,
+            ..Association::default()
         }
     }
 

@@ -169,6 +169,16 @@ impl BoundsFile {
             (bounds.max_gpus == 0, "bounds.max_gpus must be at least 1"),
             (bounds.max_wall_time_min == 0, "bounds.max_wall_time_min must be at least 1"),
             (bounds.key_prefix.is_empty(), "bounds.key_prefix is empty: every job would be ours"),
+            (bounds.qos_prefix.is_empty(), "bounds.qos_prefix is empty: every QOS would be ours"),
+            (
+                bounds.reservation_prefix.is_empty(),
+                "bounds.reservation_prefix is empty: every reservation would be ours",
+            ),
+            (
+                bounds.qos.iter().chain(&bounds.may_preempt).any(String::is_empty),
+                "bounds.qos and bounds.may_preempt name QOS: none of them may be empty",
+            ),
+            (bounds.probe_uid == 0, "bounds.probe_uid must not be root, who passes every door"),
         ];
         wrong.iter().find(|(is_wrong, _)| *is_wrong).map(|(_, sentence)| (*sentence).to_owned())
     }
@@ -194,6 +204,16 @@ mod tests {
         assert_eq!(parsed(GOOD).slurm.needs, Need::ALL);
     }
 
+    /// A file of an earlier release gives the broker nothing new.
+    #[test]
+    fn what_is_not_named_is_not_allowed() {
+        let without = |line: &str| !["may_", "max_p", "nodes", "max_s"].iter().any(|it| line.starts_with(it));
+        let text: Vec<&str> = GOOD.lines().filter(|line| without(line)).collect();
+        let bounds = parsed(&text.join("\n")).bounds;
+        assert!(bounds.may_preempt.is_empty() && bounds.nodes.is_empty() && !bounds.import);
+        assert_eq!((bounds.max_priority, bounds.max_set_aside_nodes), (0, 0));
+    }
+
     #[test]
     fn only_root_may_be_able_to_change_it() {
         assert!(is_roots_alone(0, 0o100_644));
@@ -212,12 +232,15 @@ mod tests {
     #[test]
     fn values_that_open_a_hole_are_refused() {
         type Spoil = fn(&mut BoundsFile);
-        let spoiled: [(&str, Spoil); 6] = [
+        let spoiled: [(&str, Spoil); 9] = [
             ("bounds.uid_min reaches", |it| it.bounds.uid_min = 0),
             ("bounds.account_root must", |it| it.bounds.account_root = "root".to_owned()),
             ("bounds.job_id_max must", |it| it.bounds.job_id_max = 1 << 26),
             ("bounds.work_dir_prefix", |it| it.bounds.work_dir_prefix = "/".into()),
             ("bounds.key_prefix", |it| it.bounds.key_prefix.clear()),
+            ("bounds.qos_prefix", |it| it.bounds.qos_prefix.clear()),
+            ("bounds.reservation_prefix", |it| it.bounds.reservation_prefix.clear()),
+            ("bounds.probe_uid", |it| it.bounds.probe_uid = 0),
             ("callers", |it| it.callers.clear()),
         ];
         for (begin, spoil) in spoiled {

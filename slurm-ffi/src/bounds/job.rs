@@ -55,22 +55,14 @@ fn person(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
 }
 
 fn place(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
-    if !bounds.partitions.contains(&spec.partition) {
-        return Err(refusal(
-            RefusalCode::ForeignPartition,
-            format!(
-                "{:?} is not one of the broker's partitions {:?}",
-                spec.partition, bounds.partitions
-            ),
-        ));
+    bounds.check_partition(&spec.partition)?;
+    if let Some(qos) = &spec.qos {
+        bounds.check_qos_of_job(qos)?;
     }
-    match &spec.qos {
-        Some(qos) if !bounds.qos.contains(qos) => Err(refusal(
-            RefusalCode::ForeignQos,
-            format!("{qos:?} is not one of the broker's QOS {:?}", bounds.qos),
-        )),
-        _ => Ok(()),
+    if let Some(reservation) = &spec.reservation {
+        bounds.check_reservation_name(reservation)?;
     }
+    Ok(())
 }
 
 fn size(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
@@ -82,6 +74,9 @@ fn size(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
                 spec.gpu_count, spec.gpu_type, bounds.max_gpus
             ),
         ));
+    }
+    if spec.deadline.is_some_and(|at| !(1..i64::from(u32::MAX) - 10).contains(&at)) {
+        return Err(malformed(format!("a deadline of {:?} is no time", spec.deadline)));
     }
     if spec.time_limit_min == 0 || spec.time_limit_min > bounds.max_wall_time_min {
         return Err(refusal(

@@ -134,9 +134,7 @@ fn a_job_that_is_not_ours_is_not_changed() {
     let account = |name: &str| Association {
         cluster: "mimer".to_owned(),
         account: name.to_owned(),
-        parent: None,
-        user: None,
-        partition: None,
+        ..Association::default()
     };
     let tree = AccountTree::under("register", vec![account("register"), account("research")]);
     let code = |row: JobRow| bounds.check_ownership(&row, &tree).map_err(|refusal| refusal.code);

@@ -2,7 +2,8 @@
 //!
 //! A submission may not wait for slurmdbd each time, and a project made this second must not be
 //! refused: what is not found is looked up again. While slurmdbd is away the last tree still
-//! counts, because no account can change without slurmdbd.
+//! counts, because no account can change without slurmdbd. What was read before the gateway itself
+//! changed an account is old, however young.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ const SETTLED: Duration = Duration::from_secs(1);
 pub(super) struct Accounts {
     root: String,
     remembered: Mutex<Option<Remembered>>,
+    /// When the gateway last changed something there, or may have.
+    changed_at: Mutex<Option<Instant>>,
     /// Held by whoever asks slurmdbd; the others need not ask too.
     asking: Mutex<()>,
 }
@@ -33,7 +36,22 @@ struct Remembered {
 
 impl Accounts {
     pub(super) fn under(root: &str) -> Self {
-        Self { root: root.to_owned(), remembered: Mutex::default(), asking: Mutex::default() }
+        Self {
+            root: root.to_owned(),
+            remembered: Mutex::default(),
+            changed_at: Mutex::default(),
+            asking: Mutex::default(),
+        }
+    }
+
+    /// Notes a change: what was read before it is asked for again.
+    pub(super) fn note_change(&self) {
+        *self.changed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Keeps a tree that somebody else read; `asked_at` is when they began.
+    pub(super) fn keep(&self, tree: &Arc<AccountTree>, asked_at: Instant) {
+        self.remember(Remembered { tree: Arc::clone(tree), asked_at });
     }
 
     /// The tree, not older than half a minute.
@@ -45,7 +63,7 @@ impl Accounts {
     pub(super) fn tree_with(&self, account: &str, dbd: &Link) -> Result<Arc<AccountTree>, Refusal> {
         let known = self.remembered().filter(|it| it.tree.contains(account));
         let tree = match known {
-            Some(fresh) if fresh.asked_at.elapsed() < FRESH => return Ok(fresh.tree),
+            Some(fresh) if self.is_younger(&fresh, FRESH) => return Ok(fresh.tree),
             Some(stale) => self.tree_younger_than(FRESH, dbd).or_else(|refusal| {
                 if !refusal.code.retry_helps() {
                     return Err(refusal);
@@ -62,7 +80,7 @@ impl Accounts {
     }
 
     fn tree_younger_than(&self, age: Duration, dbd: &Link) -> Result<Arc<AccountTree>, Refusal> {
-        let young = || self.remembered().filter(|it| it.asked_at.elapsed() < age);
+        let young = || self.remembered().filter(|it| self.is_younger(it, age));
         if let Some(it) = young() {
             return Ok(it.tree);
         }
@@ -81,6 +99,11 @@ impl Accounts {
         }
         self.remember(Remembered { tree: Arc::clone(&tree), asked_at });
         Ok(tree)
+    }
+
+    fn is_younger(&self, it: &Remembered, age: Duration) -> bool {
+        let changed_at = *self.changed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        it.asked_at.elapsed() < age && changed_at.is_none_or(|at| it.asked_at > at)
     }
 
     fn remembered(&self) -> Option<Remembered> {

@@ -91,7 +91,7 @@ fn send_answer(stream: &UnixStream, answer: &Answer) -> io::Result<()> {
     if line.len() < MAX_LINE_BYTES {
         return send_line(stream, line);
     }
-    let sentence = "the answer is longer than a line may be: name fewer job ids";
+    let sentence = "the answer is longer than a line may be: ask for fewer jobs or a shorter time";
     send(stream, &Answer::Refused(refusal(RefusalCode::MalformedCall, sentence)))
 }
 
@@ -140,8 +140,11 @@ mod tests {
     #[test]
     fn another_version_is_refused_by_name() {
         let code = |line: &[u8]| greet(line).map_err(|refusal| refusal.code);
-        assert_eq!(code(br#"{"version":1}"#), Ok(()));
-        assert_eq!(code(br#"{"version":2}"#), Err(RefusalCode::VersionMismatch));
+        let hello = |version| format!(r#"{{"version":{version}}}"#);
+        assert_eq!(code(hello(PROTOCOL_VERSION).as_bytes()), Ok(()));
+        for other in [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1] {
+            assert_eq!(code(hello(other).as_bytes()), Err(RefusalCode::VersionMismatch));
+        }
         assert_eq!(code(b"GET / HTTP/1.1"), Err(RefusalCode::MalformedCall));
     }
 }

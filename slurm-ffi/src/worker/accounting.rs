@@ -37,13 +37,7 @@ impl AccountingSeat {
             Task::ReadAssociations => {
                 Ok(Product::Associations(association::read(&database, &self.cluster)?))
             }
-            Task::Ping
-            | Task::ReadSettings
-            | Task::Submit(_)
-            | Task::Release { .. }
-            | Task::Cancel { .. }
-            | Task::ReadJobs { .. }
-            | Task::ReadJobRange { .. } => Err(Failure::Misdirected),
+            _ => Err(Failure::Misdirected),
         }
     }
 }

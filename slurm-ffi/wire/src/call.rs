@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountRow, AssociationRow, JobRecord, JobRow, Refusal};
+use crate::{
+    AccountLimits, AccountRow, AssociationRow, JobRecord, JobRow, NewAccount, NewReservation, Policy,
+    QosRow, Refusal, UserAssociation,
+};
 
 /// Both sides must speak the same version; a difference is refused by name.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The caller's first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +66,64 @@ pub enum Call {
     ReadAccounts,
     /// Read the associations (account, user) of the broker's subtree.
     ReadAssociations,
+    /// Hold a waiting job of ours again, so that only [`Call::Release`] lets it start.
+    Hold {
+        /// Slurm's job id.
+        job_id: u32,
+    },
+    /// Have Slurm look at a waiting job of ours now: a raised limit alone is noticed after half a minute.
+    Nudge {
+        /// Slurm's job id.
+        job_id: u32,
+    },
+    /// Give a job of ours another QOS of the broker's.
+    ChangeQos {
+        /// Slurm's job id.
+        job_id: u32,
+        /// One of the broker's QOS.
+        qos: String,
+    },
+    /// Read jobs on the broker's partitions or accounts that do not carry the broker's mark.
+    ReadStrangers,
+    /// Cancel such a job. Refused for a job that carries the mark or is elsewhere.
+    CancelStranger {
+        /// Slurm's job id.
+        job_id: u32,
+    },
+    /// Read from slurmdbd every run on the whole cluster that made way for another job.
+    ReadPreempted {
+        /// First second, since the epoch.
+        from: i64,
+        /// The second after the last.
+        until: i64,
+    },
+    /// Read accounts, associations, QOS and reservations: those that are the broker's to change.
+    ReadPolicy,
+    /// Read the accounts, associations and QOS of the whole cluster, to take them over. Only where the
+    /// bounds file has `import = true`.
+    ReadWholeCluster,
+    /// Make an account of the subtree. One that is there already is left as it is.
+    PutAccount(NewAccount),
+    /// Set the limits of an account of the subtree; what is not named is lifted.
+    PutAccountLimits(AccountLimits),
+    /// Let a user run under an account, with just these QOS.
+    PutUser(UserAssociation),
+    /// No longer let a user run under an account. Gone already is well.
+    RemoveUser {
+        /// Slurm account.
+        account: String,
+        /// User's name.
+        user: String,
+    },
+    /// Make a QOS of the broker's, or set everything of it; what is not named is lifted.
+    PutQos(QosRow),
+    /// Make a reservation of the broker's, or set everything of it.
+    PutReservation(NewReservation),
+    /// End a reservation of the broker's. Gone already is well.
+    RemoveReservation {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// A job as the broker wants it: always held, never requeued, GPUs always typed.
@@ -101,6 +162,15 @@ pub struct JobSpec {
     pub script: String,
     /// Environment of the job.
     pub environment: BTreeMap<String, String>,
+    /// Seconds since the epoch: Slurm gives the job up if it cannot end before.
+    #[serde(default)]
+    pub deadline: Option<i64>,
+    /// Reservation of the broker's that it runs in.
+    #[serde(default)]
+    pub reservation: Option<String>,
+    /// True when nobody else may share the node.
+    #[serde(default)]
+    pub whole_node: bool,
 }
 
 /// A job that Slurm has.
@@ -139,16 +209,18 @@ pub enum Answer {
     Settings(Vec<SettingFault>),
     /// To [`Call::Submit`].
     Submitted(Submitted),
-    /// To [`Call::Release`] and [`Call::Cancel`]; also when it was done before.
+    /// To every call that changes something; also when it was done before.
     Done,
-    /// To [`Call::ReadJobs`].
+    /// To [`Call::ReadJobs`] and [`Call::ReadStrangers`].
     Jobs(Vec<JobRow>),
-    /// To [`Call::ReadRecords`].
+    /// To [`Call::ReadRecords`] and [`Call::ReadPreempted`].
     Records(Vec<JobRecord>),
     /// To [`Call::ReadAccounts`].
     Accounts(Vec<AccountRow>),
     /// To [`Call::ReadAssociations`].
     Associations(Vec<AssociationRow>),
+    /// To [`Call::ReadPolicy`] and [`Call::ReadWholeCluster`].
+    Policy(Box<Policy>),
     /// The call was not carried out.
     Refused(Refusal),
 }

@@ -6,10 +6,14 @@
 //! builds and tests without Slurm's headers.
 
 mod call;
+mod policy;
 mod refusal;
 mod row;
 
 pub use call::{Answer, Call, Hello, JobSpec, PROTOCOL_VERSION, SettingFault, Submitted, Welcome};
+pub use policy::{
+    AccountLimits, Limits, NewAccount, NewReservation, Policy, QosRow, ReservationRow, UserAssociation,
+};
 pub use refusal::{Refusal, RefusalCode};
 pub use row::{AccountRow, AssociationRow, JobRecord, JobRow, JobState};
 

@@ -53,6 +53,22 @@ pub enum RefusalCode {
     BadKey,
     /// The job exists but is not the broker's (its admin comment is not our key).
     NotOurJob,
+    /// The job is the broker's own, or is nowhere where the broker has a say.
+    NotAStranger,
+    /// A user that the system does not know, or whose uid is outside the range.
+    ForeignUser,
+    /// A reservation that is not the broker's.
+    ForeignReservation,
+    /// A node that the broker may not set aside, or more nodes than it may.
+    ForeignNode,
+    /// A QOS would make way for the broker's that the bounds file does not name.
+    ForeignVictim,
+    /// A priority above the bounds file's cap.
+    PriorityTooHigh,
+    /// A limit, a name or a time that makes no sense.
+    BadPolicy,
+    /// The bounds file does not let the broker read the whole cluster.
+    ImportNotAllowed,
     // Slurm.
     /// A job with this id exists with another key.
     JobIdTaken,
@@ -60,6 +76,8 @@ pub enum RefusalCode {
     UnknownJob,
     /// Slurm refused the job for good (bad account, limit, gres …).
     SlurmRefused,
+    /// Slurm does not have the job's QOS, account or user yet, or not for this job.
+    NotKnownToSlurmYet,
     /// slurmctld did not answer; whether the call took effect is not known. Try again.
     ControllerUnavailable,
     /// slurmdbd did not answer. Try again.
@@ -79,6 +97,7 @@ impl RefusalCode {
                 | Self::AccountingUnavailable
                 | Self::WorkerReplaced
                 | Self::Busy
+                | Self::NotKnownToSlurmYet
         )
     }
 }

@@ -144,6 +144,9 @@ pub struct AccountRow {
     pub name: String,
     /// Parent account; `None` for Slurm's root.
     pub parent: Option<String>,
+    /// Limits of its own association.
+    #[serde(default)]
+    pub limits: crate::Limits,
 }
 
 /// One association: who may run under which account.
@@ -158,4 +161,10 @@ pub struct AssociationRow {
     pub user: Option<String>,
     /// Partition it is limited to.
     pub partition: Option<String>,
+    /// The QOS that may be asked for, by name; empty where the parent's apply.
+    #[serde(default)]
+    pub qos: std::collections::BTreeSet<String>,
+    /// The QOS of jobs that ask for none.
+    #[serde(default)]
+    pub default_qos: Option<String>,
 }

@@ -1,0 +1,103 @@
+//! Calls about the broker's own jobs.
+
+use std::sync::Arc;
+
+use slurm_wire::{Answer, JobRow, JobSpec, Refusal, RefusalCode};
+
+use super::{Desk, mismatch};
+use crate::bounds::refusal;
+use crate::frame::{Product, Task};
+
+/// Most ids in one reading call.
+const IDS_AT_ONCE: usize = 1000;
+
+/// Longest stretch of time that records are looked for in, in seconds: a year and a day.
+const LONGEST_LOOK_S: i64 = 366 * 24 * 3600;
+
+impl Desk {
+    pub(super) fn submit(&self, spec: Box<JobSpec>) -> Result<Answer, Refusal> {
+        self.file.bounds.check_job(&spec)?;
+        self.accounts.tree_with(&spec.account, &self.dbd)?;
+        match self.run(Task::Submit(spec))? {
+            Product::Submitted(submitted) => {
+                tracing::info!(
+                    job.id = submitted.job_id,
+                    job.adopted = submitted.adopted,
+                    "a job was submitted"
+                );
+                Ok(Answer::Submitted(submitted))
+            }
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    pub(super) fn read_jobs(&self, job_ids: Vec<u32>) -> Result<Vec<JobRow>, Refusal> {
+        self.check_ids(&job_ids)?;
+        let bounds = &self.file.bounds;
+        let task = if job_ids.is_empty() {
+            Task::ReadJobRange { first: bounds.job_id_min, last: bounds.job_id_max }
+        } else {
+            Task::ReadJobs { job_ids }
+        };
+        match self.run(task)? {
+            Product::Jobs(jobs) => Ok(jobs),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Every incarnation of the named jobs.
+    pub(super) fn read_records(&self, job_ids: Vec<u32>) -> Result<Answer, Refusal> {
+        self.check_ids(&job_ids)?;
+        match self.run(Task::ReadRecords { job_ids })? {
+            Product::Records(records) => Ok(Answer::Records(records)),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Every run of the cluster that made way for another job in a stretch of time.
+    pub(super) fn read_preempted(&self, from: i64, until: i64) -> Result<Answer, Refusal> {
+        let length_s = until.checked_sub(from).filter(|_| from >= 0);
+        if !length_s.is_some_and(|it| (1..=LONGEST_LOOK_S).contains(&it)) {
+            let sentence = format!(
+                "from {from} until {until} is not a stretch of 1 to {LONGEST_LOOK_S} seconds"
+            );
+            return Err(refusal(RefusalCode::MalformedCall, sentence));
+        }
+        match self.run(Task::ReadPreempted { from, until })? {
+            Product::Records(records) => Ok(Answer::Records(records)),
+            other => Err(mismatch(&other)),
+        }
+    }
+
+    /// Has a job of ours changed.
+    pub(super) fn change(&self, job_id: u32, task: Task) -> Result<Answer, Refusal> {
+        self.check_ours(job_id)?;
+        self.run(task).map(|_| Answer::Done)
+    }
+
+    /// A job may be changed if its id, its mark and its account are the broker's.
+    fn check_ours(&self, job_id: u32) -> Result<(), Refusal> {
+        let row = self.read_jobs(vec![job_id])?.into_iter().next().ok_or_else(|| {
+            let sentence =
+                format!("slurmctld does not know job {job_id}; ask slurmdbd for its records");
+            refusal(RefusalCode::UnknownJob, sentence)
+        })?;
+        // The mark first: a stranger's account is not worth a question to slurmdbd.
+        let account = row.account.clone().unwrap_or_default();
+        let tree = match self.accounts.tree_with(&account, &self.dbd) {
+            Err(refusal) if refusal.code == RefusalCode::ForeignAccount => {
+                Arc::default() // `check_ownership` then says that the job is not ours.
+            }
+            outcome => outcome?,
+        };
+        self.file.bounds.check_ownership(&row, &tree)
+    }
+
+    fn check_ids(&self, job_ids: &[u32]) -> Result<(), Refusal> {
+        if job_ids.len() > IDS_AT_ONCE {
+            let sentence = format!("{} ids: ask for {IDS_AT_ONCE} at once", job_ids.len());
+            return Err(refusal(RefusalCode::MalformedCall, sentence));
+        }
+        job_ids.iter().try_for_each(|job_id| self.file.bounds.check_job_id(*job_id))
+    }
+}

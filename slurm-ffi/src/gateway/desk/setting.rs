@@ -1,0 +1,53 @@
+//! Slurm's settings, compared with what the broker needs.
+
+use slurm_wire::{Refusal, SettingFault};
+
+use super::{Desk, mismatch};
+use crate::frame::{Product, Task};
+use crate::needs::{self, Expectation};
+use crate::session;
+
+impl Desk {
+    /// For the log at start: an operator sees every fault without asking.
+    pub(in crate::gateway) fn log_setting_faults(&self) {
+        match self.setting_faults() {
+            Ok(faults) if faults.is_empty() => tracing::info!("Slurm's settings are as needed"),
+            Ok(faults) => {
+                for fault in faults {
+                    tracing::error!(
+                        fault.setting,
+                        fault.expected,
+                        fault.actual,
+                        fault.feature,
+                        "{}",
+                        fault.sentence
+                    );
+                }
+            }
+            Err(refusal) => {
+                tracing::error!(reason = %refusal, "Slurm's settings could not be checked");
+            }
+        }
+    }
+
+    pub(super) fn setting_faults(&self) -> Result<Vec<SettingFault>, Refusal> {
+        let settings = match self.run(Task::ReadSettings)? {
+            Product::Settings(settings) => settings,
+            other => return Err(mismatch(&other)),
+        };
+        let database = match self.run(Task::ReadDatabaseSettings) {
+            Ok(Product::DatabaseSettings(text)) => Ok(text),
+            Ok(other) => return Err(mismatch(&other)),
+            Err(refusal) => Err(refusal.sentence),
+        };
+        let expected = Expectation {
+            cluster: self.file.slurm.cluster.clone(),
+            release: session::release(),
+            last_job_id: self.file.bounds.job_id_max,
+            needs: self.file.slurm.needs.clone(),
+        };
+        let faults = needs::faults(&settings, &database, &expected);
+        self.metrics.setting_faults.set(i64::try_from(faults.len()).unwrap_or(i64::MAX));
+        Ok(faults)
+    }
+}
