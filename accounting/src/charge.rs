@@ -8,7 +8,7 @@ use record::{GpuSeconds, MicroSek, Month};
 use uuid::Uuid;
 
 use crate::Inconsistency;
-pub use crate::store::charge::charges;
+pub use crate::store::charge::{charges, of_run};
 
 /// Which charges to list; `None` means all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

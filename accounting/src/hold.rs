@@ -5,7 +5,8 @@
 //! *released*, when nothing came of it. A closed hold is history and cannot move again.
 //!
 //! Nothing is clipped. Use above the hold is taken from what its grants have free, and what none of
-//! them has room for goes to the overrun of the last one, where two people have to look at it.
+//! them has room for goes to the overrun of the last one, where two people clear it
+//! ([`crate::overrun`]).
 
 use chrono::{DateTime, Utc};
 use record::{GpuSeconds, MicroSek};
@@ -13,8 +14,10 @@ use uuid::Uuid;
 
 pub use crate::spread::{HoldPart, Portion, Source};
 pub use crate::store::hold::{
+    open::{OpenHold, expired, open_of},
     place::{HoldPlaced, Payer, Place, PlaceError, place},
     release::{HoldReleased, ReleaseError, release},
+    replace::replace,
     settle::{NewRun, Settle, SettleError, Settled, settle},
 };
 use crate::{

@@ -4,7 +4,7 @@
 //! GPU-seconds and µSEK ([`ledger`]): every amount that appears somewhere has left somewhere else,
 //! entries are only ever added, and each balance can be recomputed from them. A [`hold`] sets time
 //! and money of a project's grants aside before a job starts and is settled with what Slurm says
-//! the job took. Prices come from dated rate cards ([`rate_card`]), the arithmetic is in [`rate`]
+//! the job took; use that no grant had room for waits in its [`overrun`] for two people. Prices come from dated rate cards ([`rate_card`]), the arithmetic is in [`rate`]
 //! and [`apportion`], the result is a list of charges ([`charge`]) and a monthly invoice draft
 //! ([`invoice`]).
 //!
@@ -29,6 +29,7 @@ pub mod charge;
 pub mod hold;
 pub mod invoice;
 pub mod ledger;
+pub mod overrun;
 pub mod rate;
 pub mod rate_card;
 mod spread;
@@ -83,6 +84,61 @@ pub const SEALED_TABLES: &[SealedTable] = &[
         key: "charge_id",
         columns: &[
             "charge_id",
+            "run_id",
+            "hold_id",
+            "grant_id",
+            "agency_id",
+            "project_id",
+            "rate_id",
+            "month",
+            "gpu_seconds",
+            "usek",
+            "charged_at",
+        ],
+    },
+    SealedTable {
+        name: "accounting.grant_move",
+        key: "transfer_id",
+        columns: &[
+            "transfer_id",
+            "kind",
+            "fund_id",
+            "from_grant_id",
+            "to_grant_id",
+            "gpu_seconds",
+            "usek",
+            "moved_at",
+        ],
+    },
+    SealedTable {
+        name: "accounting.over_allocation",
+        key: "transfer_id",
+        columns: &["transfer_id", "pool_id", "gpu_seconds", "allocated_at"],
+    },
+    SealedTable {
+        name: "accounting.clearing",
+        key: "clearing_id",
+        columns: &[
+            "clearing_id",
+            "grant_id",
+            "gpu_seconds",
+            "usek",
+            "how",
+            "proposed_by",
+            "proposed_at",
+        ],
+    },
+    SealedTable {
+        name: "accounting.clearing_end",
+        key: "clearing_id",
+        columns: &["clearing_id", "proposed_by", "decided_by", "verdict", "decided_at"],
+    },
+    SealedTable {
+        name: "accounting.cleared_charge",
+        key: "cleared_charge_id",
+        columns: &[
+            "cleared_charge_id",
+            "clearing_id",
             "run_id",
             "hold_id",
             "grant_id",

@@ -1,13 +1,17 @@
 //! Rate cards: dated prices, published once and never changed.
 //!
-//! A card lists one rate per class and partition. A hold names its rate, so a new card never
+//! A card lists one rate per class, partition and category of applicant; a rate for [`ANY_CATEGORY`]
+//! prices everybody who has no rate of their own. A hold names its rate, so a new card never
 //! touches a job that was already quoted. A price change is a new card with a later start.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-pub use crate::store::rate_card::{publish, rate_by_id, rate_for};
+pub use crate::store::rate_card::{publish, rate_by_id, rate_for, rates_for};
 use crate::{Inconsistency, rate::Price};
+
+/// The category of a rate that prices whoever has no rate of their own.
+pub const ANY_CATEGORY: &str = "any";
 
 /// The price of one class on one partition, with the card it stands on.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -22,6 +26,8 @@ pub struct Rate {
     pub class: String,
     /// The Slurm partition.
     pub partition: String,
+    /// Whom it prices: a category of applicant, or [`ANY_CATEGORY`].
+    pub category: String,
     /// The price in µSEK per GPU-hour.
     pub price_usek_per_gpu_hour: i64,
     /// The factor on the price, in parts per million; 1 000 000 leaves it as it is.
@@ -52,7 +58,7 @@ impl Rate {
     }
 }
 
-/// A rate card to publish. Runs that the machine's own fault ended are not charged by it.
+/// A rate card to publish.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewRateCard {
@@ -64,7 +70,10 @@ pub struct NewRateCard {
     pub valid_from: DateTime<Utc>,
     /// Until when the card quotes; `None` for until a later card replaces it.
     pub valid_until: Option<DateTime<Utc>>,
-    /// One rate per class and partition.
+    /// Whether runs that the machine's own fault ended are charged; not unless it says so.
+    #[serde(default)]
+    pub charges_node_failure: bool,
+    /// One rate per class, partition and category.
     pub rates: Vec<NewRate>,
 }
 
@@ -78,22 +87,34 @@ pub struct NewRate {
     pub class: String,
     /// The Slurm partition.
     pub partition: String,
+    /// Whom it prices: a category of applicant, or [`ANY_CATEGORY`] when nothing is said.
+    #[serde(default = "any_category")]
+    pub category: String,
     /// The price in µSEK per GPU-hour.
     pub price_usek_per_gpu_hour: i64,
     /// The factor on the price, in parts per million.
     pub factor_ppm: i64,
 }
 
+fn any_category() -> String {
+    ANY_CATEGORY.to_owned()
+}
+
 /// Why a rate was not published or not found.
 #[derive(Debug, thiserror::Error)]
 pub enum RateError {
     /// No card that is valid then prices this class on this partition.
-    #[error("no rate card prices class {class} on partition {partition} at {at}; publish one")]
+    #[error(
+        "no rate card prices class {class} on partition {partition} for {category} at {at}; \
+         publish one"
+    )]
     NoRate {
         /// The class asked for.
         class: String,
         /// The partition asked for.
         partition: String,
+        /// The category asked for.
+        category: String,
         /// The instant asked for.
         at: DateTime<Utc>,
     },
@@ -108,14 +129,16 @@ pub enum RateError {
     RateIdReused(Uuid),
     /// Two cards would both quote, and nothing says which.
     #[error(
-        "class {class} on partition {partition} has a rate from {valid_from} already; \
-         let the new card start later"
+        "class {class} on partition {partition} has a rate for {category} from {valid_from} \
+         already; let the new card start later"
     )]
     RateTaken {
         /// The class priced twice.
         class: String,
         /// The partition priced twice.
         partition: String,
+        /// The category priced twice.
+        category: String,
         /// The start of both cards.
         valid_from: DateTime<Utc>,
     },
@@ -158,6 +181,7 @@ mod tests {
             rate_card_name: "2027".to_owned(),
             class: "h200".to_owned(),
             partition: "gpu".to_owned(),
+            category: ANY_CATEGORY.to_owned(),
             price_usek_per_gpu_hour: 1,
             factor_ppm: 1_000_000,
             charges_node_failure,

@@ -126,10 +126,12 @@ impl Stage {
             name: "2027".to_owned(),
             valid_from: day(1, 1),
             valid_until: None,
+            charges_node_failure: false,
             rates: vec![NewRate {
                 rate_id: id::fresh(),
                 class: "h200".to_owned(),
                 partition: "gpu".to_owned(),
+                category: "any".to_owned(),
                 price_usek_per_gpu_hour: 3_600_000,
                 factor_ppm: 1_000_000,
             }],
@@ -304,5 +306,6 @@ fn app(db: &PgPool, dir: &std::path::Path) -> App {
         settings: KnownSettings::default(),
         metrics: Arc::new(crate::metrics::Metrics::new().unwrap()),
         outbox_wake: Arc::new(tokio::sync::Notify::new()),
+        cluster_wake: Arc::new(tokio::sync::Notify::new()),
     }
 }

@@ -1,8 +1,8 @@
 //! The book: the accounts of a few owners, locked, and the only place that writes an entry.
 //!
-//! Locking is in ascending order of owner and account, so two holds over the same grants queue and
-//! never wait for each other in a circle. An entry and the two balances it changes are written by
-//! one statement: there is no instant between them.
+//! Locking is in ascending order of owner, and within one owner in the order of the kinds, so two
+//! holds over the same grants queue and never wait for each other in a circle. Entries and the
+//! balances they change are written by one statement: there is no instant between them.
 
 use std::collections::HashMap;
 
@@ -18,8 +18,7 @@ use crate::{
 };
 
 /// What an entry is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "accounting.entry_kind", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryKind {
     Opened,
     Granted,
@@ -27,13 +26,41 @@ pub(crate) enum EntryKind {
     Settled,
     Returned,
     Overrun,
+    GivenBack,
+    Expired,
+    Transferred,
+    CarriedOver,
+    OverAllocated,
+    Cleared,
+    WrittenOff,
+}
+
+impl EntryKind {
+    /// The word the database keeps.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Granted => "granted",
+            Self::Held => "held",
+            Self::Settled => "settled",
+            Self::Returned => "returned",
+            Self::Overrun => "overrun",
+            Self::GivenBack => "given_back",
+            Self::Expired => "expired",
+            Self::Transferred => "transferred",
+            Self::CarriedOver => "carried_over",
+            Self::OverAllocated => "over_allocated",
+            Self::Cleared => "cleared",
+            Self::WrittenOff => "written_off",
+        }
+    }
 }
 
 /// Time and money that move together from one account pair to another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Movement {
     pub(crate) kind: EntryKind,
-    /// The request that caused it: the fund, pool, grant, hold or run.
+    /// The request that caused it: the fund, pool, grant, hold, run, transfer or clearing.
     pub(crate) transfer_id: Uuid,
     pub(crate) from: (Uuid, AccountKind),
     pub(crate) to: (Uuid, AccountKind),
@@ -41,6 +68,19 @@ pub(crate) struct Movement {
     pub(crate) usek: MicroSek,
     pub(crate) hold_id: Option<Uuid>,
     pub(crate) run_id: Option<Uuid>,
+}
+
+impl Movement {
+    /// A movement of nothing yet, between two accounts; the amounts are for the caller to set.
+    pub(crate) fn new(
+        kind: EntryKind,
+        transfer_id: Uuid,
+        from: (Uuid, AccountKind),
+        to: (Uuid, AccountKind),
+    ) -> Self {
+        let (gpu_seconds, usek) = (GpuSeconds::ZERO, MicroSek::ZERO);
+        Self { kind, transfer_id, from, to, gpu_seconds, usek, hold_id: None, run_id: None }
+    }
 }
 
 /// Accounts by owner, kind and unit, with the amounts they had when they were read.
@@ -63,7 +103,7 @@ impl Book {
             from accounting.account a
             join accounting.balance b on b.account_id = a.account_id
             where a.owner_id = any($1)
-            order by a.owner_id, a.account_id
+            order by a.owner_id, a.kind, a.unit
             for update of b
             "#,
             owner_ids,
@@ -114,53 +154,88 @@ impl Book {
         grant_ids.iter().map(free).collect()
     }
 
-    /// Posts a movement: one entry per unit that moves anything, and the balances with it.
-    pub(crate) async fn post(
+    /// Posts movements: one entry per unit that moves anything, and the balances with them, all in
+    /// one statement.
+    pub(crate) async fn post_all(
         &self,
         tx: &mut PgConnection,
-        movement: &Movement,
+        movements: &[Movement],
         stamp: &Stamp<'_>,
     ) -> Result<(), sqlx::Error> {
-        let amounts =
-            [(Unit::GpuSeconds, movement.gpu_seconds.get()), (Unit::MicroSek, movement.usek.get())];
-        for (unit, amount) in amounts.into_iter().filter(|&(_, amount)| amount > 0) {
-            let (from_owner, from_kind) = movement.from;
-            let (to_owner, to_kind) = movement.to;
-            let (from_account_id, _) = self.account(from_owner, from_kind, unit)?;
-            let (to_account_id, _) = self.account(to_owner, to_kind, unit)?;
-            let changed = sqlx::query!(
-                r#"
-                with entry as (
-                    insert into accounting.entry (entry_id, transfer_id, kind, unit,
-                        from_account_id, to_account_id, amount, hold_id, run_id, at, trace_id)
-                    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-                    returning from_account_id, to_account_id, amount
-                )
-                update accounting.balance b
-                set amount = b.amount
-                    + case when b.account_id = e.to_account_id then e.amount else -e.amount end
-                from entry e
-                where b.account_id in (e.from_account_id, e.to_account_id)
-                "#,
-                id::fresh(),
-                movement.transfer_id,
-                movement.kind as EntryKind,
-                unit as Unit,
-                from_account_id,
-                to_account_id,
-                amount,
-                movement.hold_id,
-                movement.run_id,
-                stamp.now,
-                stamp.trace_id,
+        let lines = self.lines(movements)?;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let changed = sqlx::query!(
+            r#"
+            with entry as (
+                insert into accounting.entry (entry_id, transfer_id, kind, unit, from_account_id,
+                    to_account_id, amount, hold_id, run_id, at, trace_id)
+                select l.entry_id, l.transfer_id, l.kind::accounting.entry_kind,
+                    l.unit::accounting.unit, l.from_account_id, l.to_account_id, l.amount,
+                    l.hold_id, l.run_id, $10, $11
+                from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[],
+                    $7::bigint[], $8::uuid[], $9::uuid[])
+                    as l (entry_id, transfer_id, kind, unit, from_account_id, to_account_id,
+                        amount, hold_id, run_id)
+                returning from_account_id, to_account_id, amount
+            ), change as (
+                select account_id, sum(amount)::bigint as amount
+                from (
+                    select to_account_id as account_id, amount from entry
+                    union all
+                    select from_account_id, -amount from entry
+                ) as side
+                group by account_id
             )
-            .execute(&mut *tx)
-            .await?;
-            if changed.rows_affected() != 2 {
-                return Err(balance(from_account_id).into());
-            }
+            update accounting.balance b
+            set amount = b.amount + c.amount
+            from change c
+            where b.account_id = c.account_id
+            "#,
+            &lines.entry_ids,
+            &lines.transfer_ids,
+            &lines.kinds as &[&str],
+            &lines.units as &[&str],
+            &lines.from_account_ids,
+            &lines.to_account_ids,
+            &lines.amounts,
+            &lines.hold_ids as &[Option<Uuid>],
+            &lines.run_ids as &[Option<Uuid>],
+            stamp.now,
+            stamp.trace_id,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() != lines.account_count() {
+            return Err(balance(lines.from_account_ids[0]).into());
         }
         Ok(())
+    }
+
+    /// The entries of movements, column by column.
+    pub(crate) fn lines(&self, movements: &[Movement]) -> Result<Lines, Inconsistency> {
+        let mut lines = Lines::default();
+        for movement in movements {
+            let amounts = [
+                (Unit::GpuSeconds, movement.gpu_seconds.get()),
+                (Unit::MicroSek, movement.usek.get()),
+            ];
+            for (unit, amount) in amounts.into_iter().filter(|&(_, amount)| amount > 0) {
+                let (from_owner, from_kind) = movement.from;
+                let (to_owner, to_kind) = movement.to;
+                lines.entry_ids.push(id::fresh());
+                lines.transfer_ids.push(movement.transfer_id);
+                lines.kinds.push(movement.kind.name());
+                lines.units.push(unit.name());
+                lines.from_account_ids.push(self.account(from_owner, from_kind, unit)?.0);
+                lines.to_account_ids.push(self.account(to_owner, to_kind, unit)?.0);
+                lines.amounts.push(amount);
+                lines.hold_ids.push(movement.hold_id);
+                lines.run_ids.push(movement.run_id);
+            }
+        }
+        Ok(lines)
     }
 
     fn account(
@@ -174,6 +249,33 @@ impl Book {
             column: "owner_id, kind, unit",
             row: owner_id,
         })
+    }
+}
+
+/// Entries to write, column by column, as one statement takes them.
+#[derive(Default)]
+pub(crate) struct Lines {
+    pub(crate) entry_ids: Vec<Uuid>,
+    pub(crate) transfer_ids: Vec<Uuid>,
+    pub(crate) kinds: Vec<&'static str>,
+    pub(crate) units: Vec<&'static str>,
+    pub(crate) from_account_ids: Vec<Uuid>,
+    pub(crate) to_account_ids: Vec<Uuid>,
+    pub(crate) amounts: Vec<i64>,
+    pub(crate) hold_ids: Vec<Option<Uuid>>,
+    pub(crate) run_ids: Vec<Option<Uuid>>,
+}
+
+impl Lines {
+    /// Whether nothing moves.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.amounts.is_empty()
+    }
+
+    /// How many balances the entries change.
+    pub(crate) fn account_count(&self) -> u64 {
+        let ends = self.from_account_ids.iter().chain(&self.to_account_ids);
+        ends.collect::<std::collections::HashSet<_>>().len() as u64
     }
 }
 

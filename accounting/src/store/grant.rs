@@ -1,11 +1,12 @@
-//! Reading a grant: what it was opened with, and where it stands.
+//! Reading grants: what they were opened with, and where they stand.
 
-use record::{GpuSeconds, MicroSek};
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    ledger::{AccountKind, GrantBalance, LedgerError, OpenGrant, Unit},
+    ledger::{GrantBalance, LedgerError, OpenGrant},
     store::{Inconsistency, gpu_seconds, micro_sek},
 };
 
@@ -14,49 +15,72 @@ pub async fn balance_of_grant(
     tx: &mut PgConnection,
     grant_id: Uuid,
 ) -> Result<GrantBalance, LedgerError> {
-    let opening = opening(tx, grant_id).await?.ok_or(LedgerError::NoSuchGrant(grant_id))?;
+    let mut balances = balances_of_grants(tx, &[grant_id]).await?;
+    balances.remove(&grant_id).ok_or(LedgerError::NoSuchGrant(grant_id))
+}
+
+/// Where each of these grants stands, in one query. Locks nothing.
+///
+/// A grant that the ledger does not have is not in the answer.
+pub async fn balances_of_grants(
+    tx: &mut PgConnection,
+    grant_ids: &[Uuid],
+) -> Result<HashMap<Uuid, GrantBalance>, LedgerError> {
     let rows = sqlx::query!(
         r#"
-        select a.kind as "kind: AccountKind", a.unit as "unit: Unit", b.amount, b.account_id
-        from accounting.account a
+        select g.grant_id,
+            sum(b.amount) filter (where a.kind = 'free' and a.unit = 'gpu_seconds')::bigint
+                as free,
+            sum(b.amount) filter (where a.kind = 'held' and a.unit = 'gpu_seconds')::bigint
+                as held,
+            sum(b.amount) filter (where a.kind = 'settled' and a.unit = 'gpu_seconds')::bigint
+                as settled,
+            sum(b.amount) filter (where a.kind = 'overrun' and a.unit = 'gpu_seconds')::bigint
+                as overrun,
+            sum(b.amount) filter (where a.kind = 'free' and a.unit = 'micro_sek')::bigint
+                as free_usek,
+            sum(b.amount) filter (where a.kind = 'held' and a.unit = 'micro_sek')::bigint
+                as held_usek,
+            sum(b.amount) filter (where a.kind = 'settled' and a.unit = 'micro_sek')::bigint
+                as settled_usek,
+            sum(b.amount) filter (where a.kind = 'overrun' and a.unit = 'micro_sek')::bigint
+                as overrun_usek
+        from accounting.grant_opening g
+        join accounting.account a on a.owner_id = g.grant_id
         join accounting.balance b on b.account_id = a.account_id
-        where a.owner_id = $1
+        where g.grant_id = any($1)
+        group by g.grant_id
         "#,
-        grant_id,
+        grant_ids,
     )
     .fetch_all(tx)
     .await?;
-    let mut balance = GrantBalance {
-        granted: opening.gpu_seconds,
-        held: GpuSeconds::ZERO,
-        settled: GpuSeconds::ZERO,
-        available: GpuSeconds::ZERO,
-        overrun: GpuSeconds::ZERO,
-        granted_usek: opening.usek,
-        held_usek: MicroSek::ZERO,
-        settled_usek: MicroSek::ZERO,
-        available_usek: MicroSek::ZERO,
-        overrun_usek: MicroSek::ZERO,
-    };
-    for row in rows {
+    let balances = rows.into_iter().map(|row| {
         let place =
-            Inconsistency { table: "accounting.balance", column: "amount", row: row.account_id };
-        let (time, money) = match row.kind {
-            AccountKind::Free => (&mut balance.available, &mut balance.available_usek),
-            AccountKind::Held => (&mut balance.held, &mut balance.held_usek),
-            AccountKind::Settled => (&mut balance.settled, &mut balance.settled_usek),
-            AccountKind::Overrun => (&mut balance.overrun, &mut balance.overrun_usek),
-            AccountKind::Uncovered => continue, // The other side of the overrun.
-            AccountKind::Supply | AccountKind::Fund | AccountKind::Pool => {
-                return Err(place.into());
-            }
+            Inconsistency { table: "accounting.balance", column: "amount", row: row.grant_id };
+        let time = |amount: Option<i64>| gpu_seconds(amount.ok_or(place)?, place);
+        let money = |amount: Option<i64>| micro_sek(amount.ok_or(place)?, place);
+        let (available, held, settled) = (time(row.free)?, time(row.held)?, time(row.settled)?);
+        let (available_usek, held_usek, settled_usek) =
+            (money(row.free_usek)?, money(row.held_usek)?, money(row.settled_usek)?);
+        let granted = available.checked_add(held).and_then(|sum| sum.checked_add(settled));
+        let granted_usek =
+            available_usek.checked_add(held_usek).and_then(|sum| sum.checked_add(settled_usek));
+        let balance = GrantBalance {
+            granted: granted.ok_or(place)?,
+            held,
+            settled,
+            available,
+            overrun: time(row.overrun)?,
+            granted_usek: granted_usek.ok_or(place)?,
+            held_usek,
+            settled_usek,
+            available_usek,
+            overrun_usek: money(row.overrun_usek)?,
         };
-        match row.unit {
-            Unit::GpuSeconds => *time = gpu_seconds(row.amount, place)?,
-            Unit::MicroSek => *money = micro_sek(row.amount, place)?,
-        }
-    }
-    Ok(balance)
+        Ok((row.grant_id, balance))
+    });
+    balances.collect()
 }
 
 /// What a grant was opened with.
@@ -80,4 +104,12 @@ pub(super) async fn opening(
         gpu_seconds: gpu_seconds(row.gpu_seconds, place("gpu_seconds"))?,
         usek: micro_sek(row.usek, place("usek"))?,
     }))
+}
+
+/// What a grant was opened with, or the refusal to go on without it.
+pub(super) async fn opened(
+    tx: &mut PgConnection,
+    grant_id: Uuid,
+) -> Result<OpenGrant, LedgerError> {
+    opening(tx, grant_id).await?.ok_or(LedgerError::NoSuchGrant(grant_id))
 }

@@ -28,17 +28,10 @@ pub async fn open_fund(
             Err(LedgerError::FundIdReused(fund_id))
         };
     }
-    let movement = Movement {
-        kind: EntryKind::Opened,
-        transfer_id: fund_id,
-        from: (fund_id, AccountKind::Supply),
-        to: (fund_id, AccountKind::Fund),
-        gpu_seconds: GpuSeconds::ZERO,
-        usek: ceiling,
-        hold_id: None,
-        run_id: None,
-    };
-    Book::lock(tx, &[fund_id]).await?.post(tx, &movement, stamp).await?;
+    let (supply, own) = ((fund_id, AccountKind::Supply), (fund_id, AccountKind::Fund));
+    let movement = Movement::new(EntryKind::Opened, fund_id, supply, own);
+    let movement = Movement { usek: ceiling, ..movement };
+    Book::lock(tx, &[fund_id]).await?.post_all(tx, &[movement], stamp).await?;
     stamp.audit(tx, "ledger.open_fund", ("fund", fund_id), json!({ "usek": ceiling })).await?;
     Ok(())
 }
@@ -60,17 +53,10 @@ pub async fn open_pool(
             Err(LedgerError::PoolIdReused(pool_id))
         };
     }
-    let movement = Movement {
-        kind: EntryKind::Opened,
-        transfer_id: pool_id,
-        from: (pool_id, AccountKind::Supply),
-        to: (pool_id, AccountKind::Pool),
-        gpu_seconds: size,
-        usek: MicroSek::ZERO,
-        hold_id: None,
-        run_id: None,
-    };
-    Book::lock(tx, &[pool_id]).await?.post(tx, &movement, stamp).await?;
+    let (supply, own) = ((pool_id, AccountKind::Supply), (pool_id, AccountKind::Pool));
+    let movement = Movement::new(EntryKind::Opened, pool_id, supply, own);
+    let movement = Movement { gpu_seconds: size, ..movement };
+    Book::lock(tx, &[pool_id]).await?.post_all(tx, &[movement], stamp).await?;
     stamp.audit(tx, "ledger.open_pool", ("pool", pool_id), json!({ "gpu_seconds": size })).await?;
     Ok(())
 }
@@ -109,7 +95,7 @@ pub async fn bind_pool(
 
 /// Opens a grant: time from the pool and money from the fund. The same again changes nothing.
 ///
-/// The only function that locks a fund or a pool.
+/// Fund and pool are locked here and where a grant changes, never where a hold is placed.
 pub async fn open_grant(
     tx: &mut PgConnection,
     request: &OpenGrant,
@@ -175,20 +161,11 @@ async fn write_grant(
     let accounts = kinds.map(|kind| [(kind, Unit::GpuSeconds), (kind, Unit::MicroSek)]);
     open_accounts(tx, grant_id, accounts.as_flattened(), stamp.now).await?;
     let book = Book::lock(tx, &[fund_id, pool_id, grant_id]).await?;
-    let to_grant = Movement {
-        kind: EntryKind::Granted,
-        transfer_id: grant_id,
-        from: (pool_id, AccountKind::Pool),
-        to: (grant_id, AccountKind::Free),
-        gpu_seconds,
-        usek: MicroSek::ZERO,
-        hold_id: None,
-        run_id: None,
-    };
-    book.post(tx, &to_grant, stamp).await?;
-    let from = (fund_id, AccountKind::Fund);
-    let to_grant = Movement { from, gpu_seconds: GpuSeconds::ZERO, usek, ..to_grant };
-    book.post(tx, &to_grant, stamp).await
+    let free = (grant_id, AccountKind::Free);
+    let time = Movement::new(EntryKind::Granted, grant_id, (pool_id, AccountKind::Pool), free);
+    let money = Movement::new(EntryKind::Granted, grant_id, (fund_id, AccountKind::Fund), free);
+    let granted = [Movement { gpu_seconds, ..time }, Movement { usek, ..money }];
+    book.post_all(tx, &granted, stamp).await
 }
 
 /// What came in from outside when a fund or a pool was opened.

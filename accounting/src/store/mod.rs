@@ -4,9 +4,16 @@
 
 pub(crate) mod book;
 pub(crate) mod charge;
+pub(crate) mod clearing;
 pub(crate) mod grant;
+pub(crate) mod grant_move;
+pub(crate) mod grant_transfer;
+pub(crate) mod grant_use;
 pub(crate) mod hold;
 pub(crate) mod ledger;
+mod move_row;
+pub(crate) mod over_allocation;
+pub(crate) mod overrun;
 pub(crate) mod rate_card;
 pub(crate) mod verify;
 

@@ -34,6 +34,9 @@ pub enum Mismatch {
     OpenHolds,
     /// The settled account is not the sum of the grant's charges.
     Charges,
+    /// The free account is not what was granted, by the opening and every movement since, less what
+    /// is held and settled.
+    Moves,
 }
 
 impl std::fmt::Display for Imbalance {
@@ -42,6 +45,7 @@ impl std::fmt::Display for Imbalance {
             Mismatch::Entries => "its entries",
             Mismatch::OpenHolds => "the open holds",
             Mismatch::Charges => "the charges",
+            Mismatch::Moves => "opening and movements",
         };
         let unit = match self.unit {
             Unit::GpuSeconds => "GPU-seconds",
@@ -70,6 +74,7 @@ pub async fn verify(pool: &PgPool) -> Result<Vec<Imbalance>, sqlx::Error> {
     let mut imbalances = against_entries(&mut tx).await?;
     imbalances.extend(against_open_holds(&mut tx).await?);
     imbalances.extend(against_charges(&mut tx).await?);
+    imbalances.extend(against_moves(&mut tx).await?);
     Ok(imbalances)
 }
 
@@ -155,7 +160,11 @@ async fn against_charges(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sqlx::
         r#"
         with charged as (
             select grant_id, sum(gpu_seconds) as gpu_seconds, sum(usek) as usek
-            from accounting.charge
+            from (
+                select grant_id, gpu_seconds, usek from accounting.charge
+                union all
+                select grant_id, gpu_seconds, usek from accounting.cleared_charge
+            ) as charge
             group by grant_id
         ), recomputed as (
             select a.account_id, a.owner_id, a.kind, a.unit, coalesce(
@@ -176,4 +185,48 @@ async fn against_charges(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sqlx::
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(|row| row.against(Mismatch::Charges)).collect())
+}
+
+async fn against_moves(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        AccountRow,
+        r#"
+        with line as (
+            select grant_id, gpu_seconds, usek from accounting.grant_opening
+            union all
+            select to_grant_id, gpu_seconds, usek from accounting.grant_move
+            where to_grant_id is not null
+            union all
+            -- What is carried over left its grant when it expired, not when it was granted again.
+            select from_grant_id, -gpu_seconds, -usek from accounting.grant_move
+            where from_grant_id is not null and kind <> 'carry_over'
+            union all
+            select a.owner_id, case a.unit when 'gpu_seconds' then -b.amount else 0 end,
+                case a.unit when 'gpu_seconds' then 0 else -b.amount end
+            from accounting.account a
+            join accounting.balance b on b.account_id = a.account_id
+            where a.kind in ('held', 'settled')
+        ), left_over as (
+            select grant_id, sum(gpu_seconds) as gpu_seconds, sum(usek) as usek
+            from line
+            group by grant_id
+        ), recomputed as (
+            select a.account_id, a.owner_id, a.kind, a.unit, coalesce(
+                case a.unit when 'gpu_seconds' then l.gpu_seconds else l.usek end,
+                0)::bigint as amount
+            from accounting.account a
+            left join left_over l on l.grant_id = a.owner_id
+            where a.kind = 'free'
+        )
+        select r.account_id, r.owner_id, r.kind as "kind: AccountKind", r.unit as "unit: Unit",
+            b.amount as "recorded?", r.amount as "recomputed!"
+        from recomputed r
+        left join accounting.balance b on b.account_id = r.account_id
+        where b.amount is distinct from r.amount
+        order by r.owner_id, r.account_id
+        "#
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.against(Mismatch::Moves)).collect())
 }

@@ -111,6 +111,7 @@ impl Site {
             rate_id: RATE,
             class: "h200".to_owned(),
             partition: "confidential".to_owned(),
+            category: "any".to_owned(),
             price_usek_per_gpu_hour: 36_000_000,
             factor_ppm: 1_000_000,
         };
@@ -119,6 +120,7 @@ impl Site {
             name: "Public sector 2027".to_owned(),
             valid_from: at("2027-01-01T00:00:00Z"),
             valid_until: None,
+            charges_node_failure: false,
             rates: vec![rate],
         };
         rate_card::publish(tx, &card, &stamp).await.expect("the ledger takes it");

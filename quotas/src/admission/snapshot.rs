@@ -116,7 +116,7 @@ async fn price_at(
     partition: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Rate>, SnapshotError> {
-    match rate_card::rate_for(tx, class, partition, now).await {
+    match rate_card::rate_for(tx, class, partition, rate_card::ANY_CATEGORY, now).await {
         Ok(rate) => Ok(Some(rate)),
         Err(RateError::NoRate { .. }) => Ok(None),
         Err(error) => Err(error.into()),
@@ -155,10 +155,12 @@ mod tests {
             name: "2027".to_owned(),
             valid_from: day(1, 1),
             valid_until: None,
+            charges_node_failure: false,
             rates: vec![NewRate {
                 rate_id: id::fresh(),
                 class: "h200".to_owned(),
                 partition: "confidential".to_owned(),
+                category: "any".to_owned(),
                 price_usek_per_gpu_hour: 25_000_000,
                 factor_ppm: 1_000_000,
             }],

@@ -64,6 +64,7 @@ fn grant() -> GrantFacts {
             rate_card_name: "2027".to_owned(),
             class: "h200".to_owned(),
             partition: "confidential".to_owned(),
+            category: "any".to_owned(),
             price_usek_per_gpu_hour: 36 * MicroSek::KRONA.get(),
             factor_ppm: 1_000_000,
             charges_node_failure: false,

@@ -253,6 +253,14 @@ impl DecideError {
             | LedgerError::FundsNeverMix { .. }
             | LedgerError::FundIdReused(_)
             | LedgerError::PoolIdReused(_)
+            | LedgerError::TransferIdReused(_)
+            | LedgerError::NothingToMove(_)
+            | LedgerError::SameGrant(_)
+            | LedgerError::GrantShort { .. }
+            | LedgerError::GrantShortOfMoney { .. }
+            | LedgerError::TransferMixesFunds { .. }
+            | LedgerError::CarryOverAboveExpired { .. }
+            | LedgerError::AlreadyCarriedOver { .. }
             | LedgerError::Inconsistent(_)) => Self::Ledger(error),
         }
     }

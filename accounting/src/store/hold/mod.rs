@@ -1,8 +1,10 @@
-//! Holds in the database: placed, settled, released.
+//! Holds in the database: placed, settled, released, replaced.
 
+pub(crate) mod open;
 pub(crate) mod place;
 mod posting;
 pub(crate) mod release;
+pub(crate) mod replace;
 mod row;
 mod run;
 pub(crate) mod settle;

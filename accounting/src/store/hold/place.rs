@@ -14,6 +14,7 @@ use crate::{
     store::{
         book::Book,
         hold::{
+            release::ReleaseError,
             row::{self, StoredHold},
             write,
         },
@@ -118,6 +119,17 @@ pub enum PlaceError {
     /// The attempt has an open hold under another id.
     #[error("attempt {0} has an open hold already; settle or release that one first")]
     AttemptHasHold(Uuid),
+    /// The hold to be replaced is another project's.
+    #[error("hold {old_hold_id} is of project {project_id}; a hold is replaced only by its own")]
+    ReplacesAnother {
+        /// The hold to be replaced.
+        old_hold_id: Uuid,
+        /// Whose it is.
+        project_id: Uuid,
+    },
+    /// The hold to be replaced cannot be released.
+    #[error("releasing the hold that was to be replaced")]
+    Release(#[from] ReleaseError),
     /// The quoted rate does not exist or could not be read.
     #[error("reading the quoted rate")]
     Rate(#[from] RateError),
@@ -141,6 +153,8 @@ impl PlaceError {
             Self::OutOfRange(_) => "hold_out_of_range",
             Self::HoldIdReused(_) => "hold_id_reused",
             Self::AttemptHasHold(_) => "hold_attempt_has_hold",
+            Self::ReplacesAnother { .. } => "hold_replaces_another",
+            Self::Release(error) => error.code(),
             Self::Rate(_) => "hold_rate",
             Self::Database(_) => "hold_place_database",
         }

@@ -1,6 +1,6 @@
 //! Posting what runs took: the movements, the charges, and what they add up to.
 
-use record::{Month, Stamp, id};
+use record::{GpuSeconds, Month, Stamp, id};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -78,33 +78,48 @@ pub(super) async fn charge(
     Ok(())
 }
 
-/// What was posted for the hold until now, from the charges and the entries.
-pub(super) async fn figures(tx: &mut PgConnection, hold_id: Uuid) -> Result<Settled, sqlx::Error> {
+/// What was posted for a hold until now, from its entries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Posted {
+    /// What became of the hold, as its caller is told.
+    pub(super) settled: Settled,
+    /// The time its runs were posted for, whoever paid: what the next run's cost starts from.
+    pub(super) used: GpuSeconds,
+}
+
+/// Reads what was posted for a hold until now.
+pub(super) async fn posted(tx: &mut PgConnection, hold_id: Uuid) -> Result<Posted, sqlx::Error> {
     let row = sqlx::query!(
         r#"
-        with charged as (
-            select sum(gpu_seconds) as gpu_seconds, sum(usek) as usek
-            from accounting.charge where hold_id = $1
-        ), moved as (
-            select sum(amount) filter (where kind = 'returned') as returned,
-                sum(amount) filter (where kind = 'overrun') as overrun
-            from accounting.entry where hold_id = $1 and unit = 'gpu_seconds'
+        with line as (
+            select kind, sum(amount) filter (where unit = 'gpu_seconds') as gpu_seconds,
+                sum(amount) filter (where unit = 'micro_sek') as usek
+            from accounting.entry where hold_id = $1
+            group by kind
         )
-        select coalesce(gpu_seconds, 0)::bigint as "gpu_seconds!",
-            coalesce(usek, 0)::bigint as "usek!",
-            coalesce(returned, 0)::bigint as "returned!",
-            coalesce(overrun, 0)::bigint as "overrun!"
-        from charged, moved
+        select
+            coalesce(sum(gpu_seconds) filter (where kind = 'settled'), 0)::bigint
+                as "gpu_seconds!",
+            coalesce(sum(usek) filter (where kind = 'settled'), 0)::bigint as "usek!",
+            coalesce(sum(gpu_seconds) filter (where kind = 'returned'), 0)::bigint as "returned!",
+            coalesce(sum(case kind when 'overrun' then gpu_seconds
+                when 'cleared' then -gpu_seconds when 'written_off' then -gpu_seconds end), 0)::bigint
+                as "overrun!",
+            coalesce(sum(case kind when 'overrun' then gpu_seconds
+                when 'settled' then gpu_seconds when 'cleared' then -gpu_seconds end), 0)::bigint
+                as "used!"
+        from line
         "#,
         hold_id,
     )
     .fetch_one(tx)
     .await?;
-    let place = |column| Inconsistency { table: "accounting.entry", column, row: hold_id };
-    Ok(Settled {
-        gpu_seconds: gpu_seconds(row.gpu_seconds, place("amount"))?,
-        usek: micro_sek(row.usek, place("amount"))?,
-        returned: gpu_seconds(row.returned, place("amount"))?,
-        overrun: gpu_seconds(row.overrun, place("amount"))?,
-    })
+    let place = Inconsistency { table: "accounting.entry", column: "amount", row: hold_id };
+    let settled = Settled {
+        gpu_seconds: gpu_seconds(row.gpu_seconds, place)?,
+        usek: micro_sek(row.usek, place)?,
+        returned: gpu_seconds(row.returned, place)?,
+        overrun: gpu_seconds(row.overrun, place)?,
+    };
+    Ok(Posted { settled, used: gpu_seconds(row.used, place)? })
 }

@@ -149,10 +149,10 @@ pub async fn settle(
             charged_runs.extend(charged.then_some(run));
         }
     }
-    let before = posting::figures(tx, hold_id).await?;
+    let before = posting::posted(tx, hold_id).await?;
     let is_open = stored.hold.state() == HoldState::Open;
     if news_count == 0 && !is_open {
-        return Ok(before); // The same runs again: already posted.
+        return Ok(before.settled); // The same runs again: already posted.
     }
 
     let grant_ids: Vec<Uuid> = stored.hold.parts().iter().map(|part| part.grant_id).collect();
@@ -164,21 +164,23 @@ pub async fn settle(
         write::close(tx, &closed).await?;
         settlement
     } else {
-        let posted = before.gpu_seconds.checked_add(before.overrun);
-        let posted = posted.ok_or(HoldError::OutOfRange(hold_id))?;
-        stored.hold.settle_late(posted, &used, &free)?
+        stored.hold.settle_late(before.used, &used, &free)?
     };
-    for portion in &settlement.portions {
-        let run = charged_runs[portion.run_no];
-        book.post(tx, &posting::movement_of(portion, (hold_id, run.run_id)), stamp).await?;
-    }
+    let movements: Vec<_> = settlement
+        .portions
+        .iter()
+        .map(|portion| {
+            posting::movement_of(portion, (hold_id, charged_runs[portion.run_no].run_id))
+        })
+        .collect();
+    book.post_all(tx, &movements, stamp).await?;
     for (run_no, run) in charged_runs.iter().enumerate() {
         let of_run = settlement.portions.iter().filter(|portion| portion.run_no == run_no);
         posting::charge(tx, (&stored.request, run), of_run, stamp).await?;
     }
     write::give_back(tx, &book, (hold_id, &settlement.returned), stamp).await?;
 
-    let settled = posting::figures(tx, hold_id).await?;
+    let settled = posting::posted(tx, hold_id).await?.settled;
     let details = json!({ "new_runs": news_count, "late": !is_open, "settled": settled });
     stamp.audit(tx, "hold.settle", ("hold", hold_id), details).await?;
     Ok(settled)

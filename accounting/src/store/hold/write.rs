@@ -110,11 +110,9 @@ pub(super) async fn set_aside(
     (hold_id, parts): (Uuid, &[HoldPart]),
     stamp: &Stamp<'_>,
 ) -> Result<(), sqlx::Error> {
-    for part in parts {
-        let ways = (EntryKind::Held, AccountKind::Free, AccountKind::Held);
-        book.post(tx, &movement(hold_id, part, ways), stamp).await?;
-    }
-    Ok(())
+    let ways = (EntryKind::Held, AccountKind::Free, AccountKind::Held);
+    let movements: Vec<_> = parts.iter().map(|part| movement(hold_id, part, ways)).collect();
+    book.post_all(tx, &movements, stamp).await
 }
 
 /// Gives parts of a hold back to their grants.
@@ -124,11 +122,9 @@ pub(super) async fn give_back(
     (hold_id, parts): (Uuid, &[HoldPart]),
     stamp: &Stamp<'_>,
 ) -> Result<(), sqlx::Error> {
-    for part in parts {
-        let ways = (EntryKind::Returned, AccountKind::Held, AccountKind::Free);
-        book.post(tx, &movement(hold_id, part, ways), stamp).await?;
-    }
-    Ok(())
+    let ways = (EntryKind::Returned, AccountKind::Held, AccountKind::Free);
+    let movements: Vec<_> = parts.iter().map(|part| movement(hold_id, part, ways)).collect();
+    book.post_all(tx, &movements, stamp).await
 }
 
 fn movement(

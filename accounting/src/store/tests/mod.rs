@@ -67,10 +67,12 @@ fn card(valid_from: DateTime<Utc>, price_usek_per_gpu_hour: i64) -> NewRateCard 
         name: format!("from {}", valid_from.date_naive()),
         valid_from,
         valid_until: None,
+        charges_node_failure: false,
         rates: vec![NewRate {
             rate_id: id::fresh(),
             class: "h200".to_owned(),
             partition: "gpu".to_owned(),
+            category: "any".to_owned(),
             price_usek_per_gpu_hour,
             factor_ppm: 1_000_000,
         }],

@@ -172,7 +172,7 @@ async fn a_price_change_never_touches_an_open_hold(db: PgPool) {
     let mut tx = desk.db.begin().await.unwrap();
     let dearer = card(noon() - TimeDelta::days(1), 36_000_000);
     rate_card::publish(&mut tx, &dearer, &stamp()).await.unwrap();
-    let now_quoted = rate_card::rate_for(&mut tx, "h200", "gpu", noon()).await.unwrap();
+    let now_quoted = rate_card::rate_for(&mut tx, "h200", "gpu", "any", noon()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(now_quoted.price_usek_per_gpu_hour, 36_000_000);
 

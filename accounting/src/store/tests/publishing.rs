@@ -21,11 +21,11 @@ async fn the_newest_valid_card_quotes(db: PgPool) {
     publish(&db, &summer).await.unwrap();
     let mut tx = db.acquire().await.unwrap();
 
-    let rate = rate_card::rate_for(&mut tx, "h200", "gpu", noon()).await.unwrap();
+    let rate = rate_card::rate_for(&mut tx, "h200", "gpu", "any", noon()).await.unwrap();
     assert_eq!((rate.rate_id, rate.price_usek_per_gpu_hour), (spring.rates[0].rate_id, 100));
     assert!(!rate.charges_node_failure);
     let later = noon() + TimeDelta::days(90);
-    let rate = rate_card::rate_for(&mut tx, "h200", "gpu", later).await.unwrap();
+    let rate = rate_card::rate_for(&mut tx, "h200", "gpu", "any", later).await.unwrap();
     assert_eq!((rate.rate_card_id, rate.price_usek_per_gpu_hour), (summer.rate_card_id, 200));
     assert_eq!(rate_card::rate_by_id(&mut tx, rate.rate_id).await.unwrap(), rate);
 
@@ -33,7 +33,7 @@ async fn the_newest_valid_card_quotes(db: PgPool) {
     for (class, partition, at) in
         [("h200", "gpu", before), ("h200", "cpu", noon()), ("a100", "gpu", noon())]
     {
-        let refused = rate_card::rate_for(&mut tx, class, partition, at).await.unwrap_err();
+        let refused = rate_card::rate_for(&mut tx, class, partition, "any", at).await.unwrap_err();
         assert!(matches!(refused, RateError::NoRate { .. }), "{class} {partition} {at}");
     }
     let refused = rate_card::rate_by_id(&mut tx, id::fresh()).await.unwrap_err();
@@ -49,8 +49,9 @@ async fn a_card_that_ended_does_not_quote(db: PgPool) {
     let mut tx = db.acquire().await.unwrap();
 
     let last = noon() + TimeDelta::days(1) - TimeDelta::seconds(1);
-    rate_card::rate_for(&mut tx, "h200", "gpu", last).await.unwrap();
-    let refused = rate_card::rate_for(&mut tx, "h200", "gpu", noon() + TimeDelta::days(1)).await;
+    rate_card::rate_for(&mut tx, "h200", "gpu", "any", last).await.unwrap();
+    let refused =
+        rate_card::rate_for(&mut tx, "h200", "gpu", "any", noon() + TimeDelta::days(1)).await;
     assert!(matches!(refused, Err(RateError::NoRate { .. })));
 }
 
