@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quotas::agency::{self, Category, NewAgency};
 use quotas::decision::{self, Approve, Criterion, NewGrant, Score};
 use quotas::fund::{self, FundPurpose, NewFund};
-use quotas::pool::{self, NewPool};
+use quotas::pool::{self, AllocationUnit, NewPool};
 use quotas::project::{self, DataClass, NewProject};
 use quotas::request::{self, NewRequest, Pattern};
 use record::{Actor, Clock, GpuSeconds, MicroSek, Stamp, id};
@@ -103,6 +103,9 @@ impl Stage {
             name: "Public sector 2027".to_owned(),
             purpose: FundPurpose::PublicSector,
             ceiling: MicroSek::new(1_000 * MicroSek::KRONA.get()).unwrap(),
+            conditions: String::new(),
+            envelope: None,
+            carry_over_ppm: 0,
             valid_from: day(2, 1),
             valid_until: day(12, 31),
         };
@@ -116,6 +119,8 @@ impl Stage {
             gpus_per_node: 8,
             partition: "gpu".to_owned(),
             gpu_seconds: GpuSeconds::new(1_000 * 3_600).unwrap(),
+            unit: AllocationUnit::Gpu,
+            over_allocation_ppm: pool::NOT_OVER_ALLOCATED_PPM,
             valid_from: day(2, 1),
             valid_until: day(11, 30),
             opens_at: None,
@@ -191,6 +196,7 @@ impl Stage {
             from: day(6, 15),
             until: day(9, 30),
             pattern: Pattern::DataToCompute,
+            access_mode_id: None,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{fund::FundPurpose, inconsistency::Inconsistency, name::OrganisationNumber};
+use crate::{inconsistency::Inconsistency, name::OrganisationNumber};
 
 /// The agencies that `$tail` selects, as rows.
 macro_rules! select {
@@ -22,28 +22,18 @@ macro_rules! select {
     };
 }
 
-/// What kind of applicant an agency is; it decides which fund may pay (D 4.2.2.3 in the report).
+/// What kind of applicant an agency is; it decides which fund may pay (D 4.2.2.3 in the report), see
+/// [`crate::fund::category_purpose`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
 #[sqlx(type_name = "quotas.agency_category", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// A public authority, region or municipality.
     PublicBody,
-    /// A small or medium-sized enterprise. No fund is laid out for these yet.
+    /// A small or medium-sized enterprise.
     Sme,
     /// A university or research institute.
     Academia,
-}
-
-impl Category {
-    /// The purpose a fund must have to pay for this kind of agency; `None`: no fund may.
-    pub const fn draws_on(self) -> Option<FundPurpose> {
-        match self {
-            Self::PublicBody => Some(FundPurpose::PublicSector),
-            Self::Academia => Some(FundPurpose::Research),
-            Self::Sme => None,
-        }
-    }
 }
 
 /// An agency as the broker knows it.

@@ -10,7 +10,7 @@ use crate::{
     decision::{Approve, Criterion, NewGrant, Score},
     fund::{self, FundPurpose, NewFund},
     permit::NewPermit,
-    pool::{self, NewPool},
+    pool::{self, AllocationUnit, NOT_OVER_ALLOCATED_PPM, NewPool},
     project::{self, DataClass, NewProject},
     request::{self, NewRequest, Pattern},
 };
@@ -108,6 +108,9 @@ impl Site {
             name: "Public sector 2027".to_owned(),
             purpose: FundPurpose::PublicSector,
             ceiling: MicroSek::new(1_000 * MicroSek::KRONA.get()).unwrap(),
+            conditions: "For authorities, regions and municipalities.".to_owned(),
+            envelope: None,
+            carry_over_ppm: 0,
             valid_from: day(2, 1),
             valid_until: day(12, 31),
         }
@@ -124,6 +127,8 @@ impl Site {
             gpus_per_node: 8,
             partition: "confidential".to_owned(),
             gpu_seconds: GpuSeconds::new(1_000 * 3_600).unwrap(),
+            unit: AllocationUnit::Gpu,
+            over_allocation_ppm: NOT_OVER_ALLOCATED_PPM,
             valid_from: day(2, 1),
             valid_until: day(11, 30),
             opens_at: Some(day(3, 1)),
@@ -155,6 +160,7 @@ impl Site {
             from: day(7, 1),
             until: day(9, 30),
             pattern: Pattern::DataToCompute,
+            access_mode_id: None,
         }
     }
 

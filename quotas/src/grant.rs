@@ -1,11 +1,12 @@
 //! Grants: so many GPU-seconds and so much money, for one project, in a window.
 //!
-//! A grant is the result of a decision and never changes; a change is a new grant.
+//! A grant is the result of a decision and stays as it was decided. What happens to it afterwards is
+//! told by rows of their own ([`crate::grant_change`]), and what it has now by the ledger.
 
 use accounting::ledger::{self, GrantBalance, LedgerError};
 use chrono::{DateTime, Utc};
 use record::{GpuSeconds, MicroSek};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -16,10 +17,13 @@ macro_rules! select {
     ($tail:literal $(, $value:expr)*) => {
         sqlx::query_as!(
             GrantRow,
-            "select g.grant_id, g.decision_id, g.project_id, g.pool_id, p.fund_id, p.class,
-                 p.partition, g.gpu_seconds, g.usek, g.valid_from, g.valid_until,
-                 g.max_wall_time_s, g.max_gpus, g.granted_at
-             from quotas.grant g join quotas.pool p using (pool_id)" + $tail
+            r#"select g.grant_id, g.decision_id, g.project_id, g.pool_id, p.fund_id, p.class,
+                   p.partition, g.gpu_seconds, g.usek, g.valid_from, g.valid_until,
+                   g.max_wall_time_s, g.max_gpus, g.granted_at,
+                   e.ending as "ending?: GrantEnding", e.superseded_by,
+                   e.ended_at as "ended_at?"
+               from quotas.grant g join quotas.pool p using (pool_id)
+                   left join quotas.grant_end e using (grant_id)"# + $tail
             $(, $value)*
         )
     };
@@ -42,9 +46,9 @@ pub struct Grant {
     pub class: String,
     /// The pool's partition.
     pub partition: String,
-    /// The ceiling in GPU-seconds.
+    /// The ceiling in GPU-seconds that was decided.
     pub gpu_seconds: GpuSeconds,
-    /// The ceiling in money.
+    /// The ceiling in money that was decided.
     pub usek: MicroSek,
     /// The first instant a job may be admitted on it.
     pub valid_from: DateTime<Utc>,
@@ -56,6 +60,30 @@ pub struct Grant {
     pub max_gpus: i64,
     /// When it was decided.
     pub granted_at: DateTime<Utc>,
+    /// How it came to its end; `None` while nobody has ended it.
+    pub end: Option<GrantEnd>,
+}
+
+/// How a grant comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(type_name = "quotas.grant_ending", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum GrantEnding {
+    /// Another grant took its place.
+    Superseded,
+    /// Its window was over.
+    Expired,
+}
+
+/// The end of a grant: from here it takes no more holds and no more changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct GrantEnd {
+    /// How.
+    pub ending: GrantEnding,
+    /// What took its place.
+    pub superseded_by: Option<Uuid>,
+    /// When.
+    pub ended_at: DateTime<Utc>,
 }
 
 /// A grant with what the ledger says of it.
@@ -90,13 +118,16 @@ pub async fn list_for_project(
     let rows = select!(" where g.project_id = $1 order by g.valid_until, g.grant_id", project_id)
         .fetch_all(&mut *tx)
         .await?;
-    let mut standings = Vec::with_capacity(rows.len());
-    for row in rows {
-        let grant = Grant::try_from(row).map_err(sqlx::Error::from)?;
-        let balance = ledger::balance_of_grant(&mut *tx, grant.grant_id).await?;
-        standings.push(GrantStanding { grant, balance });
-    }
-    Ok(standings)
+    let grants = rows.into_iter().map(Grant::try_from).collect::<Result<Vec<_>, _>>();
+    let grants = grants.map_err(sqlx::Error::from)?;
+    let grant_ids: Vec<Uuid> = grants.iter().map(|grant| grant.grant_id).collect();
+    let mut balances = ledger::balances_of_grants(tx, &grant_ids).await?;
+    let standing = |grant: Grant| {
+        let grant_id = grant.grant_id;
+        let balance = balances.remove(&grant_id).ok_or(LedgerError::NoSuchGrant(grant_id))?;
+        Ok(GrantStanding { grant, balance })
+    };
+    grants.into_iter().map(standing).collect()
 }
 
 struct GrantRow {
@@ -114,6 +145,9 @@ struct GrantRow {
     max_wall_time_s: i64,
     max_gpus: i64,
     granted_at: DateTime<Utc>,
+    ending: Option<GrantEnding>,
+    superseded_by: Option<Uuid>,
+    ended_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<GrantRow> for Grant {
@@ -124,6 +158,13 @@ impl TryFrom<GrantRow> for Grant {
             |column| Inconsistency { table: "quotas.grant", column, row: row.grant_id };
         let gpu_seconds = GpuSeconds::new(row.gpu_seconds).ok_or(impossible("gpu_seconds"))?;
         let usek = MicroSek::new(row.usek).ok_or(impossible("usek"))?;
+        let end = match (row.ending, row.ended_at) {
+            (None, None) => None,
+            (Some(ending), Some(ended_at)) => {
+                Some(GrantEnd { ending, superseded_by: row.superseded_by, ended_at })
+            }
+            (None, Some(_)) | (Some(_), None) => return Err(impossible("end")),
+        };
         Ok(Self {
             grant_id: row.grant_id,
             decision_id: row.decision_id,
@@ -139,6 +180,7 @@ impl TryFrom<GrantRow> for Grant {
             max_wall_time_s: row.max_wall_time_s,
             max_gpus: row.max_gpus,
             granted_at: row.granted_at,
+            end,
         })
     }
 }

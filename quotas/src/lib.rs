@@ -9,20 +9,26 @@
 //! decides on a project neither asked for it, works in it, nor operates what it is paid from
 //! ([`decision`]).
 
+pub mod access_mode;
 pub mod admission;
 pub mod agency;
+pub mod agency_share;
 pub mod decision;
 #[cfg(test)]
 mod fixture;
 pub mod fund;
 pub mod grant;
+pub mod grant_change;
 mod inconsistency;
 mod instant;
+pub mod limit;
 pub mod name;
 pub mod permit;
 pub mod pool;
 pub mod project;
+pub mod proof;
 pub mod request;
+pub mod tree;
 
 pub use inconsistency::Inconsistency;
 pub use name::{OrganisationNumber, Slug, SlurmAccount};

@@ -8,9 +8,21 @@ use uuid::Uuid;
 
 use crate::fund::Fund;
 
+pub mod share;
 mod store;
+mod unit;
 
+pub(crate) use share::newest;
+pub use share::{NewShare, ShareMode, set_share, share_of};
+pub(crate) use store::lock;
 pub use store::{by_id, create, list};
+pub use unit::AllocationUnit;
+
+/// The factor of a pool that promises just what it has, in parts per million.
+pub const NOT_OVER_ALLOCATED_PPM: i64 = 1_000_000;
+
+/// The highest factor by which a pool may promise more than it has, in parts per million.
+pub const HIGHEST_OVER_ALLOCATION_PPM: i64 = 2_000_000;
 
 /// A pool as the broker knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +43,10 @@ pub struct Pool {
     pub partition: String,
     /// What the operator set aside.
     pub gpu_seconds: GpuSeconds,
+    /// What one unit of the class is.
+    pub unit: AllocationUnit,
+    /// How much is promised of what is set aside, in parts per million: not every grant is used up.
+    pub over_allocation_ppm: i64,
     /// The first instant of the period.
     pub valid_from: DateTime<Utc>,
     /// The end of the period, not after the fund's.
@@ -62,6 +78,10 @@ pub struct NewPool {
     pub partition: String,
     /// What the operator sets aside; more than nothing.
     pub gpu_seconds: GpuSeconds,
+    /// What one unit of the class is.
+    pub unit: AllocationUnit,
+    /// [`NOT_OVER_ALLOCATED_PPM`] to [`HIGHEST_OVER_ALLOCATION_PPM`].
+    pub over_allocation_ppm: i64,
     /// The first instant of the period.
     pub valid_from: DateTime<Utc>,
     /// The end of the period.
@@ -115,6 +135,25 @@ pub enum PoolError {
     /// Nothing is set aside, or a node without GPUs.
     #[error("pool {0} has no GPUs or no GPU-seconds; both must be at least 1")]
     PoolEmpty(Uuid),
+    /// A MIG instance that is more than a GPU, or nothing of it.
+    #[error("pool {pool_id} has MIG instances of {share_ppm} ppm of a GPU; give 1 to 1000000")]
+    PoolUnitNotAShare {
+        /// The pool.
+        pool_id: Uuid,
+        /// What was given.
+        share_ppm: i64,
+    },
+    /// The factor is out of range, or what it promises cannot be written down.
+    #[error(
+        "pool {pool_id} would promise {over_allocation_ppm} ppm of what it has; give 1000000 (just \
+         that) to 2000000 (twice that)"
+    )]
+    OverAllocationOutOfRange {
+        /// The pool.
+        pool_id: Uuid,
+        /// What was given.
+        over_allocation_ppm: i64,
+    },
     /// The ledger refused.
     #[error("opening the pool's accounts in the ledger")]
     Ledger(#[from] LedgerError),
@@ -133,6 +172,8 @@ impl PoolError {
             Self::PoolWindowBackward { .. } => "pool_window_backward",
             Self::PoolOutsideFund { .. } => "pool_outside_fund",
             Self::PoolEmpty(_) => "pool_empty",
+            Self::PoolUnitNotAShare { .. } => "pool_unit_not_a_share",
+            Self::OverAllocationOutOfRange { .. } => "pool_over_allocation_out_of_range",
             Self::Ledger(error) => error.code(),
             Self::Database(_) => "quotas_database",
         }
@@ -144,5 +185,11 @@ impl Pool {
     pub fn usable_from(&self, fund: &Fund) -> DateTime<Utc> {
         let begun = self.valid_from.max(fund.valid_from);
         self.opens_at.map_or(begun, |opens_at| begun.max(opens_at))
+    }
+
+    /// What its grants may have in all: what is set aside, by the stated factor.
+    pub fn promised(&self) -> GpuSeconds {
+        let extra = unit::extra(self.gpu_seconds, self.over_allocation_ppm);
+        extra.and_then(|extra| self.gpu_seconds.checked_add(extra)).unwrap_or(self.gpu_seconds)
     }
 }

@@ -7,6 +7,8 @@ use record::GpuSeconds;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::{agency::Category, fund::FundPurpose};
+
 mod store;
 
 pub use store::{by_id, list_for_project, list_open, submit};
@@ -67,6 +69,8 @@ pub struct Request {
     pub until: DateTime<Utc>,
     /// Where data and compute meet.
     pub pattern: Pattern,
+    /// The way of asking whose bounds it keeps, where it names one.
+    pub access_mode_id: Option<Uuid>,
     /// When it was sent.
     pub submitted_at: DateTime<Utc>,
     /// Where it stands.
@@ -99,6 +103,8 @@ pub struct NewRequest {
     pub until: DateTime<Utc>,
     /// Where data and compute meet.
     pub pattern: Pattern,
+    /// The way of asking whose bounds it keeps.
+    pub access_mode_id: Option<Uuid>,
 }
 
 /// Why a request was not taken.
@@ -144,6 +150,49 @@ pub enum RequestError {
         /// Until when.
         until: DateTime<Utc>,
     },
+    /// The access mode is not known.
+    #[error("access mode {0} does not exist; choose one that the fund offers")]
+    NoSuchAccessMode(Uuid),
+    /// The access mode is one of a fund for others.
+    #[error(
+        "access mode {access_mode_id} is for {fund_purpose:?} and the agency is of category \
+         {category:?}; choose a mode of a fund that may pay"
+    )]
+    AccessModeForOthers {
+        /// The mode.
+        access_mode_id: Uuid,
+        /// What its fund's money is for.
+        fund_purpose: FundPurpose,
+        /// What kind of applicant the agency is.
+        category: Category,
+    },
+    /// More or less time than the access mode allows.
+    #[error("access mode `{mode}` is for {min} to {max} and the request is for {asked}")]
+    OutsideAccessModeTime {
+        /// The mode's name.
+        mode: String,
+        /// What is asked for.
+        asked: GpuSeconds,
+        /// The least.
+        min: GpuSeconds,
+        /// The most.
+        max: GpuSeconds,
+    },
+    /// A longer period than the access mode allows.
+    #[error(
+        "access mode `{mode}` is for {max_days} days at most, so until {latest_end}; the request \
+         asks for time until {until}"
+    )]
+    BeyondAccessModeLength {
+        /// The mode's name.
+        mode: String,
+        /// The longest period, in days.
+        max_days: i64,
+        /// The end that is asked for.
+        until: DateTime<Utc>,
+        /// The latest end allowed.
+        latest_end: DateTime<Utc>,
+    },
     /// The database refused or could not be reached.
     #[error("reading or writing requests")]
     Database(#[from] sqlx::Error),
@@ -159,6 +208,10 @@ impl RequestError {
             Self::RequestTextMissing { .. } => "request_text_missing",
             Self::RequestEmpty(_) => "request_empty",
             Self::RequestWindowBackward { .. } => "request_window_backward",
+            Self::NoSuchAccessMode(_) => "no_such_access_mode",
+            Self::AccessModeForOthers { .. } => "access_mode_for_others",
+            Self::OutsideAccessModeTime { .. } => "outside_access_mode_time",
+            Self::BeyondAccessModeLength { .. } => "beyond_access_mode_length",
             Self::Database(_) => "quotas_database",
         }
     }

@@ -184,6 +184,51 @@ pub enum DecideError {
         "grant {0} would be empty; GPU-seconds, money, wall time and GPUs must each be at least 1"
     )]
     GrantEmpty(Uuid),
+    /// The request names an access mode of another fund.
+    #[error(
+        "grant {grant_id} would be paid by fund {fund_id}, and the request names an access mode of \
+         fund {mode_fund_id}; choose a pool of that fund"
+    )]
+    AccessModeOfAnotherFund {
+        /// The grant.
+        grant_id: Uuid,
+        /// The pool's fund.
+        fund_id: Uuid,
+        /// The mode's fund.
+        mode_fund_id: Uuid,
+    },
+    /// More or longer than the request's access mode allows.
+    #[error(
+        "grant {grant_id} is beyond access mode `{mode}`: {max} and {max_days} days at most; grant \
+         less, or let them ask in a larger mode"
+    )]
+    BeyondAccessMode {
+        /// The grant.
+        grant_id: Uuid,
+        /// The mode's name.
+        mode: String,
+        /// The most time.
+        max: GpuSeconds,
+        /// The longest period, in days.
+        max_days: i64,
+    },
+    /// The agency's share has too little left.
+    #[error(
+        "agency {agency_id} has {granted} of its share of {share} in pool {pool_id}; a grant of \
+         {wanted} would pass it"
+    )]
+    AgencyShareExhausted {
+        /// The agency.
+        agency_id: Uuid,
+        /// The pool.
+        pool_id: Uuid,
+        /// What the grant wants.
+        wanted: GpuSeconds,
+        /// The agency's share.
+        share: GpuSeconds,
+        /// What its grants have.
+        granted: GpuSeconds,
+    },
     /// The pool has too little left.
     #[error("pool {pool_id} has {available} left and the grant wants {wanted}; grant less")]
     PoolExhausted {
@@ -235,6 +280,9 @@ impl DecideError {
             Self::PastThePoolsEnd { .. } => "past_the_pools_end",
             Self::PastTheFundsEnd { .. } => "past_the_funds_end",
             Self::GrantEmpty(_) => "grant_empty",
+            Self::AccessModeOfAnotherFund { .. } => "access_mode_of_another_fund",
+            Self::BeyondAccessMode { .. } => "beyond_access_mode",
+            Self::AgencyShareExhausted { .. } => "agency_share_exhausted",
             Self::PoolExhausted { .. } => "pool_exhausted",
             Self::FundExhausted { .. } => "fund_exhausted",
             Self::Ledger(error) => error.code(),

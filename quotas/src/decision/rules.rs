@@ -5,7 +5,12 @@ use record::{GpuSeconds, MicroSek, Stamp};
 
 use super::{Conflict, Criterion, DecideError, HIGHEST_POINTS, NewGrant, Score};
 use crate::{
-    agency::Category, fund::Fund, instant::person_of, pool::Pool, project::DataClass,
+    access_mode::AccessMode,
+    agency::Category,
+    fund::{Fund, category_purpose},
+    instant::person_of,
+    pool::Pool,
+    project::DataClass,
     request::Request,
 };
 use uuid::Uuid;
@@ -91,7 +96,7 @@ impl Ballot<'_> {
         if [pool.created_by, fund.created_by].contains(&Some(decided_by)) {
             return Err(DecideError::OperatorCannotDecide { pool_id, decided_by });
         }
-        if category.draws_on() != Some(fund.purpose) {
+        if category_purpose(category) != fund.purpose {
             let (fund_id, fund_purpose) = (fund.fund_id, fund.purpose);
             return Err(DecideError::FundsNeverMix { fund_id, fund_purpose, category });
         }
@@ -112,6 +117,24 @@ impl Ballot<'_> {
         }
         window_fits(grant, source, now)
     }
+}
+
+/// A request in an access mode is granted from the mode's fund, and no more or longer than it allows.
+pub(super) fn within_mode(
+    grant: &NewGrant,
+    mode: &AccessMode,
+    fund_id: Uuid,
+) -> Result<(), DecideError> {
+    let NewGrant { grant_id, gpu_seconds, valid_from, valid_until, .. } = *grant;
+    if mode.fund_id != fund_id {
+        let mode_fund_id = mode.fund_id;
+        return Err(DecideError::AccessModeOfAnotherFund { grant_id, fund_id, mode_fund_id });
+    }
+    if gpu_seconds > mode.max_gpu_seconds || valid_until > mode.latest_end(valid_from) {
+        let (mode, max, max_days) = (mode.name.clone(), mode.max_gpu_seconds, mode.max_days);
+        return Err(DecideError::BeyondAccessMode { grant_id, mode, max, max_days });
+    }
+    Ok(())
 }
 
 /// Nothing is granted past the end of the money or the pool, nor before the environment opens.

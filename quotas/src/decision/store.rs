@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::{
     Approve, Criterion, DecideError, Decision, NewGrant, Outcome, Reject, Score,
-    rules::{Ballot, Source},
+    rules::{Ballot, Source, within_mode},
 };
 use crate::{
-    agency, fund,
+    access_mode, agency, agency_share, fund,
     grant::{self, Grant},
     instant::kept,
     pool,
@@ -44,6 +44,8 @@ pub async fn approve(
     let ballot = Ballot { decision_id, decided_by, request: &request, was_member, scores };
     ballot.may_be_cast(stamp)?;
     ballot.is_scored()?;
+    // Two deciders for one agency queue here, else both could take the last of its share.
+    pool::lock(&mut *tx, new.pool_id).await?;
     let pool =
         pool::by_id(&mut *tx, new.pool_id).await?.ok_or(DecideError::NoSuchPool(new.pool_id))?;
     let fund = fund::by_id(&mut *tx, pool.fund_id).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -56,6 +58,21 @@ pub async fn approve(
         data_class: project.data_class,
     };
     ballot.may_grant(new, &source, stamp.now)?;
+    let mode = match request.access_mode_id {
+        Some(access_mode_id) => access_mode::by_id(&mut *tx, access_mode_id).await?,
+        None => None,
+    };
+    mode.map_or(Ok(()), |mode| within_mode(new, &mode, pool.fund_id))?;
+    let standing = agency_share::standing(&mut *tx, pool.pool_id, agency.agency_id)
+        .await
+        .map_err(DecideError::of_ledger)?;
+    standing.room_for(new.gpu_seconds).map_err(|share| DecideError::AgencyShareExhausted {
+        agency_id: agency.agency_id,
+        pool_id: pool.pool_id,
+        wanted: new.gpu_seconds,
+        share,
+        granted: standing.granted,
+    })?;
 
     write(&mut *tx, &ballot, Outcome::Approved, stamp.now).await?;
     let granted = write_grant(&mut *tx, approval, project.project_id, stamp.now).await?;
@@ -247,21 +264,7 @@ impl DecideError {
             }
             LedgerError::GrantIdReused(grant_id) => Self::GrantIdReused(grant_id),
             LedgerError::Database(error) => Self::Database(error),
-            error @ (LedgerError::NoSuchFund(_)
-            | LedgerError::NoSuchPool(_)
-            | LedgerError::NoSuchGrant(_)
-            | LedgerError::FundsNeverMix { .. }
-            | LedgerError::FundIdReused(_)
-            | LedgerError::PoolIdReused(_)
-            | LedgerError::TransferIdReused(_)
-            | LedgerError::NothingToMove(_)
-            | LedgerError::SameGrant(_)
-            | LedgerError::GrantShort { .. }
-            | LedgerError::GrantShortOfMoney { .. }
-            | LedgerError::TransferMixesFunds { .. }
-            | LedgerError::CarryOverAboveExpired { .. }
-            | LedgerError::AlreadyCarriedOver { .. }
-            | LedgerError::Inconsistent(_)) => Self::Ledger(error),
+            error => Self::Ledger(error),
         }
     }
 }

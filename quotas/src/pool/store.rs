@@ -2,14 +2,17 @@
 
 use accounting::ledger;
 use chrono::{DateTime, Utc};
-use record::{GpuSeconds, Stamp};
+use record::{GpuSeconds, Stamp, id};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{NewPool, Pool, PoolError};
+use super::{
+    AllocationUnit, HIGHEST_OVER_ALLOCATION_PPM, NOT_OVER_ALLOCATED_PPM, NewPool, Pool, PoolError,
+    unit::{self, UnitKind},
+};
 use crate::{
-    fund::{self, Fund},
+    fund::{self, Fund, WHOLE_PPM},
     inconsistency::Inconsistency,
     instant::{kept, person_of},
 };
@@ -19,9 +22,10 @@ macro_rules! select {
     ($tail:literal $(, $value:expr)*) => {
         sqlx::query_as!(
             PoolRow,
-            "select pool_id, fund_id, cluster, class, gpu_type, gpus_per_node, partition,
-                 gpu_seconds, valid_from, valid_until, opens_at, created_by, created_at
-             from quotas.pool" + $tail
+            r#"select pool_id, fund_id, cluster, class, gpu_type, gpus_per_node, partition,
+                   gpu_seconds, unit as "unit: UnitKind", unit_share_ppm, over_allocation_ppm,
+                   valid_from, valid_until, opens_at, created_by, created_at
+               from quotas.pool"# + $tail
             $(, $value)*
         )
     };
@@ -35,11 +39,13 @@ pub async fn create(
 ) -> Result<Pool, PoolError> {
     let fund =
         fund::by_id(&mut *tx, new.fund_id).await?.ok_or(PoolError::NoSuchFund(new.fund_id))?;
-    new.fits(&fund)?;
+    let extra = new.fits(&fund)?;
+    let (unit, unit_share_ppm) = new.unit.kept();
     let inserted = sqlx::query!(
         "insert into quotas.pool (pool_id, fund_id, cluster, class, gpu_type, gpus_per_node,
-             partition, gpu_seconds, valid_from, valid_until, opens_at, created_by, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             partition, gpu_seconds, unit, unit_share_ppm, over_allocation_ppm, valid_from,
+             valid_until, opens_at, created_by, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          on conflict (pool_id) do nothing",
         new.pool_id,
         new.fund_id,
@@ -49,6 +55,9 @@ pub async fn create(
         new.gpus_per_node,
         new.partition,
         new.gpu_seconds.get(),
+        unit as UnitKind,
+        unit_share_ppm,
+        new.over_allocation_ppm,
         new.valid_from,
         new.valid_until,
         new.opens_at,
@@ -63,12 +72,17 @@ pub async fn create(
         let without_why = Stamp { why: None, ..*stamp };
         ledger::open_pool(&mut *tx, pool.pool_id, pool.gpu_seconds, &without_why).await?;
         ledger::bind_pool(&mut *tx, pool.pool_id, pool.fund_id, &without_why).await?;
+        if extra > GpuSeconds::ZERO {
+            ledger::over_allocate(&mut *tx, pool.pool_id, id::fresh(), extra, &without_why).await?;
+        }
         let details = json!({
             "fund_id": pool.fund_id,
             "cluster": pool.cluster,
             "class": pool.class,
             "partition": pool.partition,
             "gpu_seconds": pool.gpu_seconds,
+            "unit": pool.unit,
+            "over_allocation_ppm": pool.over_allocation_ppm,
             "valid_from": pool.valid_from,
             "valid_until": pool.valid_until,
             "opens_at": pool.opens_at,
@@ -93,8 +107,8 @@ pub async fn list(tx: &mut PgConnection) -> Result<Vec<Pool>, sqlx::Error> {
 }
 
 impl NewPool {
-    /// Whether the pool could be laid out within `fund`.
-    fn fits(&self, fund: &Fund) -> Result<(), PoolError> {
+    /// Whether the pool could be laid out within `fund`, and what it promises beyond what it has.
+    fn fits(&self, fund: &Fund) -> Result<GpuSeconds, PoolError> {
         let Self { pool_id, fund_id, valid_from, valid_until, .. } = *self;
         let names = [
             ("cluster", &self.cluster),
@@ -117,7 +131,24 @@ impl NewPool {
             let (fund_from, fund_until) = (fund.valid_from, fund.valid_until);
             return Err(PoolError::PoolOutsideFund { pool_id, fund_id, fund_from, fund_until });
         }
-        Ok(())
+        self.promises_beyond()
+    }
+
+    /// What the pool promises beyond what it has, by the stated factor.
+    fn promises_beyond(&self) -> Result<GpuSeconds, PoolError> {
+        let Self { pool_id, over_allocation_ppm, .. } = *self;
+        if let AllocationUnit::MigInstance { share_ppm } = self.unit
+            && !(1..=WHOLE_PPM).contains(&share_ppm)
+        {
+            return Err(PoolError::PoolUnitNotAShare { pool_id, share_ppm });
+        }
+        let allowed = NOT_OVER_ALLOCATED_PPM..=HIGHEST_OVER_ALLOCATION_PPM;
+        allowed
+            .contains(&over_allocation_ppm)
+            .then(|| unit::extra(self.gpu_seconds, over_allocation_ppm))
+            .flatten()
+            .filter(|extra| self.gpu_seconds.checked_add(*extra).is_some())
+            .ok_or(PoolError::OverAllocationOutOfRange { pool_id, over_allocation_ppm })
     }
 }
 
@@ -132,37 +163,55 @@ impl Pool {
             && self.gpus_per_node == new.gpus_per_node
             && self.partition == new.partition
             && self.gpu_seconds == new.gpu_seconds
+            && self.unit == new.unit
+            && self.over_allocation_ppm == new.over_allocation_ppm
             && self.valid_from == kept(new.valid_from)
             && self.valid_until == kept(new.valid_until)
             && self.opens_at == new.opens_at.map(kept)
     }
 }
 
-struct PoolRow {
-    pool_id: Uuid,
-    fund_id: Uuid,
-    cluster: String,
-    class: String,
-    gpu_type: String,
-    gpus_per_node: i64,
-    partition: String,
-    gpu_seconds: i64,
-    valid_from: DateTime<Utc>,
-    valid_until: DateTime<Utc>,
-    opens_at: Option<DateTime<Utc>>,
-    created_by: Option<Uuid>,
-    created_at: DateTime<Utc>,
+/// Waits until no other transaction grants from, raises in, or divides the pool.
+///
+/// An advisory lock, because the application may not update pools and so cannot lock the row. Who
+/// also takes a project's lock takes that first; several pools are locked in ascending order.
+pub(crate) async fn lock(tx: &mut PgConnection, pool_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('quotas.pool ' || $1::uuid, 0))",
+        pool_id,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+pub(crate) struct PoolRow {
+    pub(crate) pool_id: Uuid,
+    pub(crate) fund_id: Uuid,
+    pub(crate) cluster: String,
+    pub(crate) class: String,
+    pub(crate) gpu_type: String,
+    pub(crate) gpus_per_node: i64,
+    pub(crate) partition: String,
+    pub(crate) gpu_seconds: i64,
+    pub(crate) unit: UnitKind,
+    pub(crate) unit_share_ppm: Option<i64>,
+    pub(crate) over_allocation_ppm: i64,
+    pub(crate) valid_from: DateTime<Utc>,
+    pub(crate) valid_until: DateTime<Utc>,
+    pub(crate) opens_at: Option<DateTime<Utc>>,
+    pub(crate) created_by: Option<Uuid>,
+    pub(crate) created_at: DateTime<Utc>,
 }
 
 impl TryFrom<PoolRow> for Pool {
     type Error = Inconsistency;
 
     fn try_from(row: PoolRow) -> Result<Self, Inconsistency> {
-        let gpu_seconds = GpuSeconds::new(row.gpu_seconds).ok_or(Inconsistency {
-            table: "quotas.pool",
-            column: "gpu_seconds",
-            row: row.pool_id,
-        })?;
+        let impossible = |column| Inconsistency { table: "quotas.pool", column, row: row.pool_id };
+        let gpu_seconds = GpuSeconds::new(row.gpu_seconds).ok_or(impossible("gpu_seconds"))?;
+        let unit = AllocationUnit::from_kept(row.unit, row.unit_share_ppm)
+            .ok_or(impossible("unit_share_ppm"))?;
         Ok(Self {
             pool_id: row.pool_id,
             fund_id: row.fund_id,
@@ -172,6 +221,8 @@ impl TryFrom<PoolRow> for Pool {
             gpus_per_node: row.gpus_per_node,
             partition: row.partition,
             gpu_seconds,
+            unit,
+            over_allocation_ppm: row.over_allocation_ppm,
             valid_from: row.valid_from,
             valid_until: row.valid_until,
             opens_at: row.opens_at,

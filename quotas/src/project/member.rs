@@ -128,7 +128,7 @@ pub(crate) async fn lock(tx: &mut PgConnection, project_id: Uuid) -> Result<(), 
     Ok(())
 }
 
-/// Whether the person decided on a request of the project.
+/// Whether the person decided on a request of the project, or on a change of its grants.
 async fn has_decided(
     tx: &mut PgConnection,
     project_id: Uuid,
@@ -138,6 +138,11 @@ async fn has_decided(
         r#"select exists (
                select from quotas.decision d join quotas.request r using (request_id)
                where r.project_id = $1 and d.decided_by = $2
+           ) or exists (
+               select
+               from quotas.grant g
+                   join quotas.grant_change c on g.grant_id in (c.grant_id, c.other_grant_id)
+               where g.project_id = $1 and c.decided_by = $2
            ) as "has_decided!""#,
         project_id,
         person_id,

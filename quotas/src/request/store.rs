@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{NewRequest, Pattern, Request, RequestError, RequestState};
 use crate::{
+    access_mode, agency,
     decision::Outcome,
+    fund::{self, category_purpose},
     inconsistency::Inconsistency,
     instant::{kept, person_of},
     project,
@@ -21,7 +23,7 @@ macro_rules! select {
             RequestRow,
             r#"select r.request_id, r.project_id, r.requested_by, r.purpose, r.class,
                    r.gpu_seconds, r.gpus_at_once, r.longest_run_s, r.asked_from, r.asked_until,
-                   r.pattern as "pattern: Pattern", r.submitted_at,
+                   r.pattern as "pattern: Pattern", r.access_mode_id, r.submitted_at,
                    d.decision_id as "decision_id?", d.outcome as "outcome?: Outcome"
                from quotas.request r left join quotas.decision d using (request_id)"# + $tail
             $(, $value)*
@@ -36,14 +38,17 @@ pub async fn submit(
     stamp: &Stamp<'_>,
 ) -> Result<Request, RequestError> {
     new.may_be_sent(stamp)?;
-    if project::by_id(&mut *tx, new.project_id).await?.is_none() {
-        return Err(RequestError::NoSuchProject(new.project_id));
+    let project = project::by_id(&mut *tx, new.project_id)
+        .await?
+        .ok_or(RequestError::NoSuchProject(new.project_id))?;
+    if let Some(access_mode_id) = new.access_mode_id {
+        keeps_mode(&mut *tx, new, access_mode_id, project.agency_id).await?;
     }
     let inserted = sqlx::query!(
         "insert into quotas.request (request_id, project_id, requested_by, purpose, class,
              gpu_seconds, gpus_at_once, longest_run_s, asked_from, asked_until, pattern,
-             submitted_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             access_mode_id, submitted_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          on conflict (request_id) do nothing",
         new.request_id,
         new.project_id,
@@ -56,6 +61,7 @@ pub async fn submit(
         new.from,
         new.until,
         new.pattern as Pattern,
+        new.access_mode_id,
         stamp.now,
     )
     .execute(&mut *tx)
@@ -72,6 +78,7 @@ pub async fn submit(
             "from": request.from,
             "until": request.until,
             "pattern": request.pattern,
+            "access_mode_id": request.access_mode_id,
         });
         stamp.audit(tx, "request.submit", ("request", request.request_id), details).await?;
     } else if !request.is(new) {
@@ -107,6 +114,34 @@ pub async fn list_for_project(
             .fetch_all(tx)
             .await?;
     Ok(rows.into_iter().map(Request::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Whether the request stays between the bounds of the access mode it names.
+async fn keeps_mode(
+    tx: &mut PgConnection,
+    new: &NewRequest,
+    access_mode_id: Uuid,
+    agency_id: Uuid,
+) -> Result<(), RequestError> {
+    let mode = access_mode::by_id(&mut *tx, access_mode_id)
+        .await?
+        .ok_or(RequestError::NoSuchAccessMode(access_mode_id))?;
+    let fund = fund::by_id(&mut *tx, mode.fund_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let agency = agency::by_id(tx, agency_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let (fund_purpose, category) = (fund.purpose, agency.category);
+    if category_purpose(category) != fund_purpose {
+        return Err(RequestError::AccessModeForOthers { access_mode_id, fund_purpose, category });
+    }
+    if !mode.allows(new.gpu_seconds) {
+        let (asked, min, max) = (new.gpu_seconds, mode.min_gpu_seconds, mode.max_gpu_seconds);
+        return Err(RequestError::OutsideAccessModeTime { mode: mode.name, asked, min, max });
+    }
+    let (until, latest_end) = (new.until, mode.latest_end(new.from));
+    if until > latest_end {
+        let (mode, max_days) = (mode.name, mode.max_days);
+        return Err(RequestError::BeyondAccessModeLength { mode, max_days, until, latest_end });
+    }
+    Ok(())
 }
 
 impl NewRequest {
@@ -147,6 +182,7 @@ impl Request {
             && self.from == kept(new.from)
             && self.until == kept(new.until)
             && self.pattern == new.pattern
+            && self.access_mode_id == new.access_mode_id
     }
 }
 
@@ -162,6 +198,7 @@ struct RequestRow {
     asked_from: DateTime<Utc>,
     asked_until: DateTime<Utc>,
     pattern: Pattern,
+    access_mode_id: Option<Uuid>,
     submitted_at: DateTime<Utc>,
     decision_id: Option<Uuid>,
     outcome: Option<Outcome>,
@@ -192,6 +229,7 @@ impl TryFrom<RequestRow> for Request {
             from: row.asked_from,
             until: row.asked_until,
             pattern: row.pattern,
+            access_mode_id: row.access_mode_id,
             submitted_at: row.submitted_at,
             state,
         })
