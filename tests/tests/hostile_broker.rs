@@ -100,5 +100,8 @@ fn good_job(site: &Site) -> JobSpec {
         work_dir: site.area().join("work").display().to_string(),
         script: "#!/bin/sh\ntrue\n".to_owned(),
         environment: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
+        deadline: None,
+        reservation: None,
+        whole_node: false,
     }
 }

@@ -1,8 +1,12 @@
 //! What the fake refuses: the same rules as the real gateway's bounds file, by the same codes.
 
+mod policy;
+
 use std::ops::RangeInclusive;
 
 use slurm_wire::{JobSpec, Refusal, RefusalCode};
+
+pub(crate) use policy::{bad_policy, check_limits};
 
 /// Longest script that Slurm takes.
 const LONGEST_SCRIPT_BYTES: usize = 4 * 1024 * 1024;
@@ -18,12 +22,26 @@ const FIRST_PERSON: u32 = 1_000;
 pub struct FakeBounds {
     /// uids that jobs may run as.
     pub uids: RangeInclusive<u32>,
-    /// The root of the broker's accounts; itself and everything that begins with a prefix.
+    /// The root of the broker's accounts.
+    pub account_root: String,
+    /// What the names of accounts under it begin with.
     pub account_prefix: String,
     /// Partitions.
     pub partitions: Vec<String>,
-    /// QOS.
+    /// QOS of the site that a job may ask for, besides the broker's own.
     pub qos: Vec<String>,
+    /// What the names of the broker's own QOS begin with.
+    pub qos_prefix: String,
+    /// What the names of the broker's reservations begin with.
+    pub reservation_prefix: String,
+    /// QOS of the site that may make way for the broker's.
+    pub may_preempt: Vec<String>,
+    /// Highest priority of a QOS of the broker's.
+    pub max_priority: u32,
+    /// Nodes that may be set aside, all of them at once at most.
+    pub max_set_aside_nodes: usize,
+    /// Whether the whole cluster may be read.
+    pub import: bool,
     /// Job ids.
     pub job_ids: RangeInclusive<u32>,
     /// Working directories lie under this; none is looked at.
@@ -38,9 +56,16 @@ impl Default for FakeBounds {
     fn default() -> Self {
         Self {
             uids: 61_001..=61_099,
+            account_root: "public".into(),
             account_prefix: "pub_".into(),
             partitions: vec!["gpu".into(), "confidential".into()],
             qos: vec!["normal".into()],
+            qos_prefix: "mimer_".into(),
+            reservation_prefix: "mimer_".into(),
+            may_preempt: vec!["normal".into()],
+            max_priority: 1_000_000,
+            max_set_aside_nodes: 99,
+            import: true,
             job_ids: 1..=9_999_999,
             work_dir_prefix: "/".into(),
             max_gpus: 8,
@@ -53,13 +78,14 @@ impl FakeBounds {
     /// The first rule that the job breaks.
     pub(crate) fn check(&self, job: &JobSpec) -> Result<(), Refusal> {
         use RefusalCode as Code;
+        let foreign_reservation = |name: &String| !name.starts_with(&self.reservation_prefix);
         let rules = [
             (job.uid == 0 || job.gid == 0, Code::RootUser),
             (job.uid < FIRST_PERSON || job.gid < FIRST_PERSON, Code::SystemUser),
             (!self.uids.contains(&job.uid), Code::UidOutOfRange),
-            (!job.account.starts_with(&self.account_prefix), Code::ForeignAccount),
+            (!self.may_hold_jobs(&job.account), Code::ForeignAccount),
             (!self.partitions.contains(&job.partition), Code::ForeignPartition),
-            (job.qos.as_ref().is_some_and(|qos| !self.qos.contains(qos)), Code::ForeignQos),
+            (job.qos.as_ref().is_some_and(|qos| !self.may_ask_for(qos)), Code::ForeignQos),
             (!self.job_ids.contains(&job.job_id), Code::JobIdOutOfRange),
             (!self.allows_work_dir(&job.work_dir), Code::WorkDirOutsidePrefix),
             (!(1..=self.max_gpus).contains(&job.gpu_count), Code::TooManyGpus),
@@ -67,6 +93,7 @@ impl FakeBounds {
             (!(1..=self.max_wall_time_min).contains(&job.time_limit_min), Code::TimeLimitTooLong),
             (!is_script(&job.script), Code::BadScript),
             (!is_key(&job.key), Code::BadKey),
+            (job.reservation.as_ref().is_some_and(foreign_reservation), Code::ForeignReservation),
         ];
         match rules.into_iter().find(|(broken, _)| *broken) {
             Some((_, code)) => {
@@ -74,6 +101,24 @@ impl FakeBounds {
             }
             None => Ok(()),
         }
+    }
+
+    /// Refuses a job id that is not the broker's to name.
+    pub(crate) fn check_job_id(&self, job_id: u32) -> Result<(), Refusal> {
+        if self.job_ids.contains(&job_id) {
+            return Ok(());
+        }
+        let sentence = format!("job id {job_id} lies outside {:?}", self.job_ids);
+        Err(refusal(RefusalCode::JobIdOutOfRange, &sentence))
+    }
+
+    /// True for a QOS of the broker's, and for those that the site lets its jobs use.
+    pub(crate) fn may_ask_for(&self, qos: &str) -> bool {
+        qos.starts_with(&self.qos_prefix) || self.qos.iter().any(|name| name == qos)
+    }
+
+    fn may_hold_jobs(&self, account: &str) -> bool {
+        account == self.account_root || account.starts_with(&self.account_prefix)
     }
 
     fn allows_work_dir(&self, work_dir: &str) -> bool {
@@ -86,6 +131,11 @@ impl FakeBounds {
 /// A refusal without an error number of Slurm's.
 pub(crate) fn refusal(code: RefusalCode, sentence: &str) -> Refusal {
     Refusal { code, sentence: sentence.into(), slurm_errno: None }
+}
+
+/// A refusal that Slurm gave a number to.
+pub(crate) fn numbered(code: RefusalCode, slurm_errno: i32, sentence: &str) -> Refusal {
+    Refusal { code, sentence: sentence.into(), slurm_errno: Some(slurm_errno) }
 }
 
 fn is_script(script: &str) -> bool {

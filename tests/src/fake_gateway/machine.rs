@@ -1,44 +1,49 @@
-//! The simulated slurmctld and slurmdbd: jobs in memory, moved from event to event.
+//! The simulated slurmctld and slurmdbd: jobs and policies in memory, moved from event to event.
 
-use slurm_wire::{
-    AccountRow, Answer, AssociationRow, Call, JobRow, JobSpec, JobState, Refusal, RefusalCode,
-    Submitted,
-};
+use slurm_wire::{Answer, Call, JobState, Refusal, RefusalCode, SettingFault};
 
-use super::bounds::refusal;
+use super::bounds::{numbered, refusal};
 use super::gpus::Gpus;
-use super::job::{self, Job, Phase};
-use super::{FakeFault, FakePlan};
+use super::job::{Job, Phase};
+use super::policy::Kept;
+use super::{FakeFault, FakePlan, stranger};
 
-/// Slurm's default MinJobAge: how long slurmctld remembers an ended job.
-const REMEMBERED_S: i64 = 300;
-
-/// Most job ids in one question for records.
-const MOST_RECORDS: usize = 1_000;
+/// Slurm's numbers for a job that is past what is asked of it.
+const ALREADY_DONE: i32 = 2021;
+const JOB_NOT_PENDING: i32 = 2073;
 
 /// The whole simulated cluster.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    plan: FakePlan,
-    now: i64,
-    /// Every submission ever accepted, oldest first; what slurmdbd has.
-    jobs: Vec<Job>,
-    gpus: Gpus,
-    pub(crate) accounts: Vec<AccountRow>,
-    pub(crate) associations: Vec<AssociationRow>,
+    pub(super) plan: FakePlan,
+    pub(super) now: i64,
+    /// Every incarnation of every job, oldest first; what slurmdbd has.
+    pub(super) jobs: Vec<Job>,
+    pub(super) last_db_index: u64,
+    pub(super) next_job_id: u32,
+    pub(super) gpus: Gpus,
+    /// When the scheduler looks by itself after a change of limits.
+    pub(super) notice_at: Option<i64>,
+    pub(crate) kept: Kept,
     pub(crate) faults: Vec<FakeFault>,
+    pub(crate) setting_faults: Vec<SettingFault>,
+    /// Calls carried out that write accounts, users, QOS or reservations.
+    pub(crate) policy_writes: u64,
 }
 
 impl Machine {
     pub(crate) fn new(plan: FakePlan, now: i64) -> Self {
-        let root = AccountRow { name: "public".into(), parent: Some("root".into()) };
         Self {
             now,
             jobs: Vec::new(),
+            last_db_index: 0,
+            next_job_id: stranger::FIRST_JOB_ID,
             gpus: Gpus::new(plan.nodes, plan.gpus_per_node),
-            accounts: std::iter::once(root).chain(plan.accounts.clone()).collect(),
-            associations: plan.associations.clone(),
+            notice_at: None,
+            kept: Kept::new(&plan.cluster, &plan.bounds),
             faults: Vec::new(),
+            setting_faults: Vec::new(),
+            policy_writes: 0,
             plan,
         }
     }
@@ -47,40 +52,13 @@ impl Machine {
         &self.plan.cluster
     }
 
-    /// Lets jobs end and start in the order of time, up to `now`.
-    pub(crate) fn advance_to(&mut self, now: i64) {
-        self.start_waiting();
-        while let Some((until, state, at)) = self.next_end().filter(|(until, ..)| *until <= now) {
-            self.now = until;
-            self.finish(at, state);
-        }
-        self.now = self.now.max(now);
-    }
-
-    fn next_end(&self) -> Option<(i64, JobState, usize)> {
-        let ends = self.jobs.iter().enumerate();
-        ends.filter_map(|(at, job)| job.end().map(|(until, state)| (until, state, at)))
-            .min_by_key(|(until, ..)| *until)
-    }
-
-    /// Starts whoever fits, oldest first; a job that does not fit is passed by.
-    fn start_waiting(&mut self) {
-        for job in self.jobs.iter_mut().filter(|job| job.phase == Phase::Waiting) {
-            if let Some(gpus) = self.gpus.take(job.spec.gpu_count) {
-                job.phase = Phase::Running { since: self.now, gpus };
-            }
-        }
-    }
-
-    fn finish(&mut self, at: usize, state: JobState) {
-        let given_back = self.jobs[at].finish(state, self.now);
-        self.gpus.give_back(&given_back);
-        self.start_waiting();
+    /// Nodes, and GPUs of each.
+    pub(crate) fn size(&self) -> (usize, u32) {
+        (self.plan.nodes, self.plan.gpus_per_node)
     }
 
     /// Carries out one call; `None` means that the answer is lost on the way.
     pub(crate) fn answer(&mut self, call: Call) -> Option<Answer> {
-        let reads_records = matches!(call, Call::ReadRecords { .. });
         let mut lose = false;
         if let Some(fault) = self.faults.first().copied() {
             match fault {
@@ -93,7 +71,7 @@ impl Machine {
                     lose = true;
                 }
                 FakeFault::ControllerDown => return Some(down(RefusalCode::ControllerUnavailable)),
-                FakeFault::AccountingDown if reads_records => {
+                FakeFault::AccountingDown if needs_slurmdbd(&call) => {
                     return Some(down(RefusalCode::AccountingUnavailable));
                 }
                 FakeFault::AccountingDown => {}
@@ -106,98 +84,131 @@ impl Machine {
     fn carry_out(&mut self, call: Call) -> Result<Answer, Refusal> {
         Ok(match call {
             Call::Ping => Answer::Pong,
-            Call::CheckSettings => Answer::Settings(Vec::new()),
+            Call::CheckSettings => Answer::Settings(self.setting_faults.clone()),
             Call::Submit(spec) => Answer::Submitted(self.submit(*spec)?),
             Call::Release { job_id } => self.release(job_id)?,
             Call::Cancel { job_id } => self.cancel(job_id)?,
-            Call::ReadJobs { job_ids } => Answer::Jobs(self.read_jobs(&job_ids)),
+            Call::Hold { job_id } => self.hold(job_id)?,
+            Call::Nudge { job_id } => {
+                self.ours(job_id)?;
+                self.look();
+                Answer::Done
+            }
+            Call::ChangeQos { job_id, qos } => self.change_qos(job_id, qos)?,
+            Call::ReadJobs { job_ids } => Answer::Jobs(self.read_jobs(&job_ids)?),
             Call::ReadRecords { job_ids } => self.read_records(&job_ids)?,
-            Call::ReadAccounts => Answer::Accounts(self.accounts.clone()),
-            Call::ReadAssociations => Answer::Associations(self.associations.clone()),
+            Call::ReadPreempted { from, until } => self.read_preempted(from, until)?,
+            Call::ReadStrangers => Answer::Jobs(self.read_strangers()),
+            Call::CancelStranger { job_id } => {
+                self.cancel_stranger(job_id)?;
+                Answer::Done
+            }
+            Call::ReadAccounts => Answer::Accounts(self.kept.ours(&self.plan.bounds).accounts),
+            Call::ReadAssociations => {
+                Answer::Associations(self.kept.ours(&self.plan.bounds).associations)
+            }
+            Call::ReadPolicy => Answer::Policy(Box::new(self.kept.ours(&self.plan.bounds))),
+            Call::ReadWholeCluster if self.plan.bounds.import => {
+                Answer::Policy(Box::new(self.kept.whole()))
+            }
+            Call::ReadWholeCluster => {
+                let sentence = "the bounds do not let the broker read the whole cluster";
+                return Err(refusal(RefusalCode::ImportNotAllowed, sentence));
+            }
+            write => {
+                self.write_policy(write)?;
+                self.policy_writes += 1;
+                self.notice_later();
+                Answer::Done
+            }
         })
     }
 
-    fn submit(&mut self, spec: JobSpec) -> Result<Submitted, Refusal> {
-        self.plan.bounds.check(&spec)?;
-        let job_id = spec.job_id;
-        if let Some(at) = self.remembered(job_id) {
-            if self.jobs[at].spec.key != spec.key {
-                let sentence = format!("job id {job_id} is taken by a job with another key");
-                return Err(refusal(RefusalCode::JobIdTaken, &sentence));
+    fn write_policy(&mut self, call: Call) -> Result<(), Refusal> {
+        let Self { plan: FakePlan { bounds, cluster, .. }, kept, now, .. } = self;
+        match call {
+            Call::PutAccount(new) => kept.put_account(cluster, bounds, &new),
+            Call::PutAccountLimits(new) => kept.put_account_limits(bounds, new),
+            Call::PutUser(new) => kept.put_user(cluster, bounds, &new),
+            Call::RemoveUser { account, user } => kept.remove_user(bounds, &account, &user),
+            Call::PutQos(qos) => kept.put_qos(bounds, qos),
+            Call::PutReservation(new) => {
+                kept.put_reservation(bounds, new, &self.gpus.names(), *now)
             }
-            return Ok(Submitted { job_id, adopted: true });
+            Call::RemoveReservation { name } => {
+                bounds.check_reservation_name(&name)?;
+                kept.reservations.remove(&name);
+                Ok(())
+            }
+            other => {
+                let sentence = format!("{other:?} writes nothing");
+                Err(refusal(RefusalCode::MalformedCall, &sentence))
+            }
         }
-        if spec.gpu_type != self.plan.gpu_type || spec.gpu_count > self.plan.gpus_per_node {
-            return Err(Refusal {
-                code: RefusalCode::SlurmRefused,
-                sentence: "Requested node configuration is not available".into(),
-                slurm_errno: Some(2014),
-            });
-        }
-        self.jobs.push(Job {
-            db_index: self.jobs.len() as u64 + 1,
-            submitted_at: self.now,
-            run_seconds: job::run_seconds(&spec, self.plan.run_seconds),
-            phase: Phase::Held,
-            spec,
-        });
-        Ok(Submitted { job_id, adopted: false })
     }
 
     fn release(&mut self, job_id: u32) -> Result<Answer, Refusal> {
-        let at = self.known(job_id)?;
+        let at = self.ours(job_id)?;
         if self.jobs[at].phase == Phase::Held {
-            self.jobs[at].phase = Phase::Waiting;
-            self.start_waiting();
+            self.jobs[at].phase = Phase::Waiting { reason: "Priority" };
+            self.look();
+        }
+        Ok(Answer::Done)
+    }
+
+    fn hold(&mut self, job_id: u32) -> Result<Answer, Refusal> {
+        let at = self.ours(job_id)?;
+        match self.jobs[at].phase {
+            Phase::Held => {}
+            Phase::Waiting { .. } => self.jobs[at].phase = Phase::Held,
+            Phase::Running { .. } | Phase::Over { .. } => {
+                let sentence = "Job is no longer pending execution";
+                return Err(numbered(RefusalCode::SlurmRefused, JOB_NOT_PENDING, sentence));
+            }
         }
         Ok(Answer::Done)
     }
 
     fn cancel(&mut self, job_id: u32) -> Result<Answer, Refusal> {
-        let at = self.known(job_id)?;
+        let at = self.ours(job_id)?;
         if !self.jobs[at].state().is_over() {
             self.finish(at, JobState::Cancelled);
         }
         Ok(Answer::Done)
     }
 
-    fn read_jobs(&self, job_ids: &[u32]) -> Vec<JobRow> {
-        let asked = |job: &&Job| job_ids.is_empty() || job_ids.contains(&job.spec.job_id);
-        let jobs = self.jobs.iter().filter(asked).filter(|job| self.remembers(job));
-        jobs.map(Job::row).collect()
-    }
-
-    fn read_records(&self, job_ids: &[u32]) -> Result<Answer, Refusal> {
-        if job_ids.len() > MOST_RECORDS {
-            let sentence = format!("ask for at most {MOST_RECORDS} jobs at once");
-            return Err(refusal(RefusalCode::MalformedCall, &sentence));
+    fn change_qos(&mut self, job_id: u32, qos: String) -> Result<Answer, Refusal> {
+        let at = self.ours(job_id)?;
+        if !qos.starts_with(&self.plan.bounds.qos_prefix) {
+            let sentence = format!("{qos:?} is not one of the broker's QOS");
+            return Err(refusal(RefusalCode::ForeignQos, &sentence));
         }
-        let jobs = self.jobs.iter().filter(|job| job_ids.contains(&job.spec.job_id));
-        Ok(Answer::Records(jobs.map(|job| job.record(&self.plan.cluster)).collect()))
+        if !self.kept.qos.contains_key(&qos) {
+            let sentence = format!("Slurm has no QOS {qos:?} yet");
+            return Err(refusal(RefusalCode::NotKnownToSlurmYet, &sentence));
+        }
+        if self.jobs[at].state().is_over() {
+            let sentence = "Job/step already completing or completed";
+            return Err(numbered(RefusalCode::SlurmRefused, ALREADY_DONE, sentence));
+        }
+        self.jobs[at].spec.qos = Some(qos);
+        self.look();
+        Ok(Answer::Done)
     }
 
-    fn known(&self, job_id: u32) -> Result<usize, Refusal> {
-        self.remembered(job_id).ok_or_else(|| Refusal {
-            code: RefusalCode::UnknownJob,
-            sentence: format!("slurmctld does not know job {job_id}"),
-            slurm_errno: Some(2017),
-        })
-    }
-
-    fn remembered(&self, job_id: u32) -> Option<usize> {
-        self.jobs.iter().rposition(|job| job.spec.job_id == job_id && self.remembers(job))
-    }
-
-    fn remembers(&self, job: &Job) -> bool {
-        !matches!(job.phase, Phase::Over { until, .. } if until + REMEMBERED_S < self.now)
-    }
-
-    pub(crate) fn all_jobs(&self) -> Vec<JobRow> {
-        self.jobs.iter().map(Job::row).collect()
+    /// Where the job is, if its id and its mark are the broker's.
+    fn ours(&self, job_id: u32) -> Result<usize, Refusal> {
+        self.plan.bounds.check_job_id(job_id)?;
+        let at = self.known(job_id)?;
+        if !self.jobs[at].is_ours() {
+            let sentence = format!("job {job_id} does not carry the broker's mark");
+            return Err(refusal(RefusalCode::NotOurJob, &sentence));
+        }
+        Ok(at)
     }
 
     pub(crate) fn fail_node_under(&mut self, job_id: u32) {
-        let running = |job: &Job| job.spec.job_id == job_id && job.state() == JobState::Running;
+        let running = |job: &Job| job.spec.job_id == job_id && job.is_running();
         if let Some(at) = self.jobs.iter().position(running) {
             self.finish(at, JobState::NodeFail);
         }
@@ -208,8 +219,25 @@ impl Machine {
             let mut job = self.jobs.remove(at);
             let given_back = job.finish(JobState::Cancelled, self.now);
             self.gpus.give_back(&given_back);
+            self.look();
         }
     }
+}
+
+/// True for what the real gateway asks slurmdbd.
+fn needs_slurmdbd(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::ReadRecords { .. }
+            | Call::ReadPreempted { .. }
+            | Call::ReadPolicy
+            | Call::ReadWholeCluster
+            | Call::PutAccount(_)
+            | Call::PutAccountLimits(_)
+            | Call::PutUser(_)
+            | Call::RemoveUser { .. }
+            | Call::PutQos(_)
+    )
 }
 
 fn down(code: RefusalCode) -> Answer {

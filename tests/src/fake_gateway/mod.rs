@@ -8,19 +8,26 @@
 mod bounds;
 mod gpus;
 mod job;
+mod limits;
 mod machine;
+mod policy;
+mod queue;
+mod reading;
 mod server;
+mod stranger;
+mod submission;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use record::Clock;
-use slurm_wire::{AccountRow, AssociationRow, JobRow, RefusalCode};
+use slurm_wire::{JobRow, Policy, RefusalCode, SettingFault};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 pub use bounds::FakeBounds;
+pub use stranger::Stranger;
 
 use machine::Machine;
 
@@ -42,10 +49,8 @@ pub struct FakePlan {
     pub run_seconds: i64,
     /// What callers may do.
     pub bounds: FakeBounds,
-    /// Accounts it answers with, besides `public`.
-    pub accounts: Vec<AccountRow>,
-    /// Associations it answers with.
-    pub associations: Vec<AssociationRow>,
+    /// Whether a job needs its account and its user there, as with `AccountingStorageEnforce`.
+    pub enforce_associations: bool,
 }
 
 impl Default for FakePlan {
@@ -57,8 +62,7 @@ impl Default for FakePlan {
             gpu_type: "h200".into(),
             run_seconds: 3_600,
             bounds: FakeBounds::default(),
-            accounts: Vec::new(),
-            associations: Vec::new(),
+            enforce_associations: true,
         }
     }
 }
@@ -125,20 +129,53 @@ impl FakeGateway {
 
     /// Adds an account, as an operator would with `sacctmgr`.
     pub fn add_account(&self, name: &str, parent: &str) {
-        let row = AccountRow { name: name.into(), parent: Some(parent.into()) };
-        self.shared.machine().accounts.push(row);
+        let mut machine = self.shared.machine();
+        let cluster = machine.cluster().to_owned();
+        machine.kept.add_account(&cluster, name, Some(parent));
     }
 
-    /// Lets a user run under an account.
+    /// Lets a user run under an account, with the QOS that everybody has.
     pub fn add_association(&self, account: &str, user: &str) {
         let mut machine = self.shared.machine();
-        let row = AssociationRow {
-            cluster: machine.cluster().into(),
-            account: account.into(),
-            user: Some(user.into()),
-            partition: None,
-        };
-        machine.associations.push(row);
+        let cluster = machine.cluster().to_owned();
+        machine.kept.add_association(&cluster, account, Some(user), &[]);
+    }
+
+    /// The whole cluster's accounts, associations, QOS and reservations.
+    pub fn policy(&self) -> Policy {
+        self.shared.machine().kept.whole()
+    }
+
+    /// Changes them past the broker, as an operator would with `sacctmgr` and `scontrol`.
+    pub fn modify_by_hand(&self, change: impl FnOnce(&mut Policy)) {
+        let mut machine = self.shared.machine();
+        let mut policy = machine.kept.whole();
+        change(&mut policy);
+        machine.kept.replace(policy);
+        machine.notice_later();
+    }
+
+    /// How many calls have written accounts, users, QOS or reservations.
+    pub fn policy_writes(&self) -> u64 {
+        self.shared.machine().policy_writes
+    }
+
+    /// Submits a job past the broker and returns its id.
+    pub fn submit_past_the_broker(&self, stranger: &Stranger) -> u32 {
+        self.shared.machine().submit_past_the_broker(stranger)
+    }
+
+    /// Fills every node with one research job and returns their ids.
+    pub fn fill_with_research(&self) -> Vec<u32> {
+        let mut machine = self.shared.machine();
+        let (nodes, gpu_count) = machine.size();
+        let job = Stranger { gpu_count, ..Stranger::default() };
+        (0..nodes).map(|_| machine.submit_past_the_broker(&job)).collect()
+    }
+
+    /// What the check of Slurm's settings answers from now on.
+    pub fn find_setting_faults(&self, faults: Vec<SettingFault>) {
+        self.shared.machine().setting_faults = faults;
     }
 
     /// Ends a running job as a node failure would: state NODE_FAIL, at the clock's present.

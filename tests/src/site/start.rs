@@ -31,7 +31,7 @@ pub(super) async fn fake() -> Result<Site> {
     let user = PosixUser::project(1)?;
     let workspace = Workspace::create("site")?;
     let socket = workspace.path().join("gateway.sock");
-    let plan = FakePlan { run_seconds: 2, ..FakePlan::default() };
+    let plan = FakePlan { run_seconds: 2, enforce_associations: false, ..FakePlan::default() };
     let gateway = FakeGateway::start(&socket, plan, Clock::System)?;
     let simulated = vec![SIMULATED_SLURM.to_owned(), SIMULATED_NVML.to_owned()];
     finish(workspace, Slurm::Fake(gateway), None, user, simulated).await
