@@ -35,6 +35,11 @@ impl PosixUser {
         Self::ensure(&format!("mimer-p{number}"), FIRST_UID + number)
     }
 
+    /// The user `mimer-research`, who has nothing to do with the broker.
+    pub(crate) fn researcher() -> Result<Self> {
+        Self::ensure("mimer-research", FIRST_UID + MOST + 2)
+    }
+
     /// The user `mimer-spe` that the SFTP store lets in.
     pub(crate) fn environment() -> Result<Self> {
         Self::ensure("mimer-spe", FIRST_UID + MOST + 1)

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use testbed::accounts::PosixUser;
-use testbed::slurm::SacctRow;
+use testbed::slurm::{SacctRow, Sbatch};
 use testbed::{Cluster, ClusterPlan, poll};
 
 /// slurmdbd lags slurmctld by some seconds.
@@ -199,5 +199,38 @@ async fn a_crashed_controller_comes_back_with_its_jobs() {
     cluster.daemon("slurmctld").unwrap().crash();
     cluster.start_slurmctld().await.unwrap();
     assert_eq!(ended(&cluster, job_id).await.state, "COMPLETED");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn research_fills_every_node_and_makes_way_for_a_qos_that_names_its_own() {
+    let (cluster, user) = cluster_with_project(&ClusterPlan::with_nodes(2)).await;
+    let research = cluster.fill_with_research().await.unwrap();
+    assert_eq!(research.len(), 2);
+    let facts = cluster.qos_facts("normal").await.unwrap().unwrap();
+    assert_eq!((facts.running_jobs.used, facts.at_once["gres/gpu"].used), (2.0, 16.0));
+    assert!(cluster.account_facts("pub_demo").await.unwrap().is_some());
+
+    cluster.output("sacctmgr", &["-i", "add", "qos", "mimer_demo"]).await.unwrap();
+    cluster.modify_by_hand(&["qos", "mimer_demo", "set", "preempt=normal"]).await.unwrap();
+    cluster.modify_by_hand(&["account", "pub_demo", "set", "qos=mimer_demo"]).await.unwrap();
+    let rows = cluster.sacctmgr_rows(&["qos", "mimer_demo"], "name,preempt").await.unwrap();
+    assert_eq!(rows, [["mimer_demo", "normal"]]);
+
+    let job = Sbatch {
+        account: "pub_demo",
+        partition: "confidential",
+        qos: Some("mimer_demo"),
+        gres: "gpu:h200:2",
+        time_limit_min: 1,
+        ..Sbatch::default()
+    };
+    let job_id = cluster.sbatch_as_root_for(&user, &job).await.unwrap();
+    cluster.until_state(job_id, "RUNNING").await.unwrap();
+    let queue = cluster.squeue().await.unwrap();
+    let state = |job_id: u32| queue.iter().find(|row| row.job_id == job_id).unwrap().state.clone();
+    let mut states: Vec<String> = research.iter().map(|job_id| state(*job_id)).collect();
+    states.sort();
+    assert_eq!(states, ["PENDING", "RUNNING"], "one made way and waits again: {queue:?}");
     cluster.stop().await.unwrap();
 }

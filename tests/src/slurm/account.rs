@@ -54,6 +54,19 @@ impl Cluster {
         self.change(&["delete", "user", &user.name, &account]).await
     }
 
+    /// `sacctmgr modify`, as an operator would past the broker: `["qos", "NAME", "set", "GrpJobs=1"]`.
+    pub async fn modify_by_hand(&self, what: &[&str]) -> Result<()> {
+        self.change(&[&["modify"], what].concat()).await
+    }
+
+    /// Rows of `sacctmgr show WHAT format=FORMAT`, each split into its columns.
+    pub async fn sacctmgr_rows(&self, what: &[&str], format: &str) -> Result<Vec<Vec<String>>> {
+        let format = format!("format={format}");
+        let arguments = [&["--parsable2", "--noheader", "show"], what, &[&format]].concat();
+        let text = self.output("sacctmgr", &arguments).await?;
+        Ok(text.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect())
+    }
+
     pub(super) async fn make_accounts(&self) -> Result<()> {
         self.change(&["add", "cluster", self.name()]).await?;
         self.add_account("public", None).await?;

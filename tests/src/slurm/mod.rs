@@ -5,13 +5,19 @@
 //! a site, with short intervals; see `settings.rs`.
 
 mod account;
+mod assoc_mgr;
 mod cluster;
 mod control;
 mod database;
+mod past;
 mod plan;
 mod sacct;
 mod settings;
+mod squeue;
 
+pub use assoc_mgr::{Bound, LimitFacts};
 pub use cluster::Cluster;
+pub use past::Sbatch;
 pub use plan::ClusterPlan;
 pub use sacct::SacctRow;
+pub use squeue::SqueueRow;

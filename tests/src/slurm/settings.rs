@@ -99,6 +99,9 @@ impl Settings<'_> {
              PriorityDecayHalfLife=0\n\
              PriorityUsageResetPeriod=NONE\n\
              PriorityCalcPeriod=00:00:05\n\
+             # Guaranteed shares and crisis mode: a QOS may name others that make way for it.\n\
+             PreemptType=preempt/qos\n\
+             PreemptMode=REQUEUE\n\
              \n\
              # No control groups are assumed; intervals are short, so that tests are.\n\
              SelectType=select/cons_tres\n\

@@ -1,0 +1,90 @@
+//! Reading the simulated slurmctld and slurmdbd.
+
+use slurm_wire::{Answer, JobRow, JobState, Refusal, RefusalCode};
+
+use super::bounds::{numbered, refusal};
+use super::job::{Job, Phase};
+use super::machine::Machine;
+
+/// Slurm's default MinJobAge: how long slurmctld remembers an ended job.
+const REMEMBERED_S: i64 = 300;
+
+/// Most job ids in one question for records.
+const MOST_RECORDS: usize = 1_000;
+
+/// Slurm's number for a job that it does not know.
+const INVALID_JOB_ID: i32 = 2017;
+
+impl Machine {
+    pub(crate) fn read_jobs(&self, job_ids: &[u32]) -> Result<Vec<JobRow>, Refusal> {
+        job_ids.iter().try_for_each(|job_id| self.plan.bounds.check_job_id(*job_id))?;
+        let asked = |job: &&Job| match job_ids {
+            [] => self.plan.bounds.job_ids.contains(&job.spec.job_id),
+            some => some.contains(&job.spec.job_id),
+        };
+        Ok(self.remembered_jobs().filter(asked).map(Job::row).collect())
+    }
+
+    pub(crate) fn read_records(&self, job_ids: &[u32]) -> Result<Answer, Refusal> {
+        if job_ids.len() > MOST_RECORDS {
+            let sentence = format!("ask for at most {MOST_RECORDS} jobs at once");
+            return Err(refusal(RefusalCode::MalformedCall, &sentence));
+        }
+        let jobs = self.jobs.iter().filter(|job| job_ids.contains(&job.spec.job_id));
+        Ok(Answer::Records(jobs.map(|job| job.record(&self.plan.cluster)).collect()))
+    }
+
+    /// Every run on the cluster that made way within these seconds.
+    pub(crate) fn read_preempted(&self, from: i64, until: i64) -> Result<Answer, Refusal> {
+        if until <= from {
+            let sentence = "the second after the last comes after the first";
+            return Err(refusal(RefusalCode::MalformedCall, sentence));
+        }
+        let made_way = |job: &&Job| {
+            let ended_at = job.times().1;
+            job.state() == JobState::Preempted
+                && ended_at.is_some_and(|ended_at| (from..until).contains(&ended_at))
+        };
+        let jobs = self.jobs.iter().filter(made_way);
+        Ok(Answer::Records(jobs.map(|job| job.record(&self.plan.cluster)).collect()))
+    }
+
+    /// Jobs where the broker has a say that do not carry its mark.
+    pub(crate) fn read_strangers(&self) -> Vec<JobRow> {
+        let strangers = self.remembered_jobs().filter(|job| self.is_stranger(job));
+        strangers.map(Job::row).collect()
+    }
+
+    pub(crate) fn is_stranger(&self, job: &Job) -> bool {
+        let bounds = &self.plan.bounds;
+        let is_here = bounds.partitions.contains(&job.spec.partition)
+            || self.kept.is_under(&bounds.account_root, &job.spec.account);
+        !job.is_ours() && is_here
+    }
+
+    /// Every job, ended ones too, as slurmctld would show it.
+    pub(crate) fn all_jobs(&self) -> Vec<JobRow> {
+        self.jobs.iter().filter(|job| !job.has_successor).map(Job::row).collect()
+    }
+
+    fn remembered_jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(|job| self.remembers(job))
+    }
+
+    pub(crate) fn known(&self, job_id: u32) -> Result<usize, Refusal> {
+        self.remembered(job_id).ok_or_else(|| {
+            let sentence = format!("slurmctld does not know job {job_id}");
+            numbered(RefusalCode::UnknownJob, INVALID_JOB_ID, &sentence)
+        })
+    }
+
+    pub(crate) fn remembered(&self, job_id: u32) -> Option<usize> {
+        self.jobs.iter().rposition(|job| job.spec.job_id == job_id && self.remembers(job))
+    }
+
+    fn remembers(&self, job: &Job) -> bool {
+        let forgotten =
+            matches!(job.phase, Phase::Over { until, .. } if until + REMEMBERED_S < self.now);
+        !forgotten && !job.has_successor
+    }
+}
