@@ -278,16 +278,20 @@ async fn charge(
     taken: &[RunOverrun],
     stamp: &Stamp<'_>,
 ) -> Result<(), sqlx::Error> {
+    let run_ids: Vec<Uuid> = taken.iter().map(|overrun| overrun.run_id).collect();
+    let runs = sqlx::query!(
+        "select r.run_id, r.ended_at, h.agency_id, h.project_id, h.rate_id
+         from accounting.run r
+         join accounting.hold h on h.hold_id = r.hold_id
+         where r.run_id = any($1)",
+        &run_ids,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
     for overrun in taken {
-        let run = sqlx::query!(
-            "select r.ended_at, h.agency_id, h.project_id, h.rate_id
-             from accounting.run r
-             join accounting.hold h on h.hold_id = r.hold_id
-             where r.run_id = $1",
-            overrun.run_id,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        let place =
+            Inconsistency { table: "accounting.run", column: "run_id", row: overrun.run_id };
+        let run = runs.iter().find(|run| run.run_id == overrun.run_id).ok_or(place)?;
         sqlx::query!(
             "insert into accounting.cleared_charge (cleared_charge_id, clearing_id, run_id,
                  hold_id, grant_id, agency_id, project_id, rate_id, month, gpu_seconds, usek,

@@ -5,6 +5,7 @@ pub(crate) mod place;
 mod posting;
 pub(crate) mod release;
 pub(crate) mod replace;
+mod room;
 mod row;
 mod run;
 pub(crate) mod settle;

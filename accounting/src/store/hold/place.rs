@@ -8,15 +8,13 @@ use uuid::Uuid;
 
 use crate::{
     hold::{Hold, HoldError, HoldPart},
-    ledger::{AccountKind, Unit},
-    rate_card::{self, RateError},
+    rate_card::RateError,
     spread::total,
     store::{
-        book::Book,
         hold::{
             release::ReleaseError,
-            row::{self, StoredHold},
-            write,
+            room::{self, Rooms},
+            row, write,
         },
         kept,
     },
@@ -162,29 +160,24 @@ impl PlaceError {
 }
 
 /// Places a hold and tells which grants it draws on. The same request again changes nothing.
+///
+/// Two statements and the audit row: one locks and reads, one writes hold, parts, entries and
+/// balances. Whether the id was used before shows when it cannot be written, or when it is refused.
 pub async fn place(
     tx: &mut PgConnection,
     request: &Place,
     stamp: &Stamp<'_>,
 ) -> Result<HoldPlaced, PlaceError> {
-    let book = Book::lock(tx, &request.grant_ids).await?;
-    if let Some(earlier) = row::find(tx, request.hold_id).await? {
-        return repeated(request, earlier);
+    let rooms = room::lock(tx, &request.grant_ids, request.rate_id).await?;
+    let (usek, parts) = match allotted(request, &rooms, stamp) {
+        Ok(allotted) => allotted,
+        // What is refused now may have been placed before, and is then answered as it was.
+        Err(refusal) => return repeated(tx, request).await?.ok_or(refusal),
+    };
+    if !write::insert(tx, (request, usek), (&rooms, &parts), stamp).await? {
+        let repeated = repeated(tx, request).await?;
+        return repeated.ok_or(PlaceError::AttemptHasHold(request.attempt_id));
     }
-    check(request, &book, stamp)?;
-    let rate = rate_card::rate_by_id(tx, request.rate_id).await?;
-    let price = rate.price().map_err(sqlx::Error::from)?;
-    let free = book.free(&request.grant_ids).map_err(sqlx::Error::from)?;
-    let hold = Hold::open(request.hold_id, price, request.gpu_seconds, &free)
-        .map_err(|refusal| refused(refusal, request))?;
-    one_fund_only(tx, hold.parts()).await?;
-
-    let (_, usek) =
-        total(hold.parts().iter()).ok_or(PlaceError::OutOfRange(request.gpu_seconds))?;
-    write::insert(tx, request, usek, stamp).await?;
-    write::insert_parts(tx, request.hold_id, hold.parts()).await?;
-    write::set_aside(tx, &book, (request.hold_id, hold.parts()), stamp).await?;
-    let parts = hold.parts().to_vec();
     let details = json!({
         "attempt_id": request.attempt_id,
         "project_id": request.payer.project_id,
@@ -197,13 +190,31 @@ pub async fn place(
     Ok(HoldPlaced { hold_id: request.hold_id, usek, parts })
 }
 
-/// What can be refused before a figure is read.
-fn check(request: &Place, book: &Book, stamp: &Stamp<'_>) -> Result<(), PlaceError> {
+/// The money and the parts of a hold, or why there is none.
+fn allotted(
+    request: &Place,
+    rooms: &Rooms,
+    stamp: &Stamp<'_>,
+) -> Result<(MicroSek, Vec<HoldPart>), PlaceError> {
+    check(request, rooms, stamp)?;
+    let no_rate = || PlaceError::Rate(RateError::NoSuchRate(request.rate_id));
+    let price = rooms.price.ok_or_else(no_rate)?;
+    let free = rooms.free(&request.grant_ids).map_err(sqlx::Error::from)?;
+    let hold = Hold::open(request.hold_id, price, request.gpu_seconds, &free)
+        .map_err(|refusal| refused(refusal, request))?;
+    one_fund_only(rooms, hold.parts())?;
+    let (_, usek) =
+        total(hold.parts().iter()).ok_or(PlaceError::OutOfRange(request.gpu_seconds))?;
+    Ok((usek, hold.parts().to_vec()))
+}
+
+/// What can be refused before a figure is looked at.
+fn check(request: &Place, rooms: &Rooms, stamp: &Stamp<'_>) -> Result<(), PlaceError> {
     if request.grant_ids.is_empty() {
         return Err(PlaceError::NoGrant);
     }
     for (place, grant_id) in request.grant_ids.iter().enumerate() {
-        if !book.has(*grant_id, AccountKind::Free, Unit::GpuSeconds) {
+        if rooms.of(*grant_id).is_none() {
             return Err(PlaceError::NoSuchGrant(*grant_id));
         }
         if request.grant_ids[..place].contains(grant_id) {
@@ -220,14 +231,18 @@ fn check(request: &Place, book: &Book, stamp: &Stamp<'_>) -> Result<(), PlaceErr
     Ok(())
 }
 
-/// The answer to an id that was used before: the same again, or a refusal.
-fn repeated(request: &Place, earlier: StoredHold) -> Result<HoldPlaced, PlaceError> {
+/// The answer to an id that was used before: the same again, or a refusal; `None` if it is new.
+async fn repeated(
+    tx: &mut PgConnection,
+    request: &Place,
+) -> Result<Option<HoldPlaced>, PlaceError> {
+    let Some(earlier) = row::find(tx, request.hold_id).await? else { return Ok(None) };
     let asked = Place { expires_at: kept(request.expires_at), ..request.clone() };
     if earlier.request != asked {
         return Err(PlaceError::HoldIdReused(request.hold_id));
     }
     let parts = earlier.hold.parts().to_vec();
-    Ok(HoldPlaced { hold_id: request.hold_id, usek: earlier.usek, parts })
+    Ok(Some(HoldPlaced { hold_id: request.hold_id, usek: earlier.usek, parts }))
 }
 
 fn refused(refusal: HoldError, request: &Place) -> PlaceError {
@@ -246,17 +261,11 @@ fn refused(refusal: HoldError, request: &Place) -> PlaceError {
 }
 
 /// Refuses parts of two funds: what one fund granted, another never pays for.
-async fn one_fund_only(tx: &mut PgConnection, parts: &[HoldPart]) -> Result<(), PlaceError> {
-    let grant_ids: Vec<Uuid> = parts.iter().map(|part| part.grant_id).collect();
-    let funds = sqlx::query_scalar!(
-        "select distinct fund_id from accounting.grant_opening
-         where grant_id = any($1) order by fund_id",
-        &grant_ids,
-    )
-    .fetch_all(tx)
-    .await?;
-    match funds[..] {
-        [first, second, ..] => Err(PlaceError::FundsNeverMix { first, second }),
-        [] | [_] => Ok(()),
+fn one_fund_only(rooms: &Rooms, parts: &[HoldPart]) -> Result<(), PlaceError> {
+    let mut funds = parts.iter().filter_map(|part| Some(rooms.of(part.grant_id)?.fund_id));
+    let Some(first) = funds.next() else { return Ok(()) };
+    match funds.find(|&fund_id| fund_id != first) {
+        Some(second) => Err(PlaceError::FundsNeverMix { first, second }),
+        None => Ok(()),
     }
 }

@@ -4,19 +4,39 @@ use record::{GpuSeconds, Month, Stamp, id};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::settle::{NewRun, SettleError, Settled};
+use super::{
+    settle::{NewRun, SettleError, Settled},
+    write,
+};
 use crate::{
-    hold::{HoldError, HoldPart, Place, Portion, Source},
+    hold::{HoldError, HoldPart, Place, Portion, Settlement, Source},
     ledger::AccountKind,
     store::{
         Inconsistency,
-        book::{EntryKind, Movement},
+        book::{Book, EntryKind, Movement},
         gpu_seconds, micro_sek,
     },
 };
 
+/// Posts a settlement: what the runs took, what goes back, and the charges.
+pub(super) async fn post(
+    tx: &mut PgConnection,
+    book: &Book,
+    (request, runs, settlement): (&Place, &[&NewRun], &Settlement),
+    stamp: &Stamp<'_>,
+) -> Result<(), SettleError> {
+    let hold_id = request.hold_id;
+    let taken = settlement
+        .portions
+        .iter()
+        .map(|portion| movement_of(portion, (hold_id, runs[portion.run_no].run_id)));
+    let movements: Vec<_> = taken.chain(write::returned(hold_id, &settlement.returned)).collect();
+    book.post_all(tx, &movements, stamp).await?;
+    charge(tx, (request, runs), &settlement.portions, stamp).await
+}
+
 /// The movement that takes a portion from where it is.
-pub(super) fn movement_of(portion: &Portion, (hold_id, run_id): (Uuid, Uuid)) -> Movement {
+fn movement_of(portion: &Portion, (hold_id, run_id): (Uuid, Uuid)) -> Movement {
     let HoldPart { grant_id, gpu_seconds, usek } = portion.part;
     let (kind, from, to) = match portion.source {
         Source::Held => (EntryKind::Settled, AccountKind::Held, AccountKind::Settled),
@@ -24,58 +44,68 @@ pub(super) fn movement_of(portion: &Portion, (hold_id, run_id): (Uuid, Uuid)) ->
         Source::Overrun => (EntryKind::Overrun, AccountKind::Uncovered, AccountKind::Overrun),
     };
     Movement {
-        kind,
-        transfer_id: run_id,
-        from: (grant_id, from),
-        to: (grant_id, to),
         gpu_seconds,
         usek,
         hold_id: Some(hold_id),
         run_id: Some(run_id),
+        ..Movement::new(kind, run_id, (grant_id, from), (grant_id, to))
     }
 }
 
-/// Writes one charge for each grant that paid for the run. Overrun is not charged: nobody paid.
-pub(super) async fn charge(
+/// Writes one charge for each run and grant that paid for it, all in one statement.
+///
+/// Overrun is not charged: nobody paid.
+async fn charge(
     tx: &mut PgConnection,
-    (request, run): (&Place, &NewRun),
-    portions: impl Iterator<Item = &Portion>,
+    (request, runs): (&Place, &[&NewRun]),
+    portions: &[Portion],
     stamp: &Stamp<'_>,
 ) -> Result<(), SettleError> {
-    let out_of_range = || HoldError::OutOfRange(request.hold_id);
-    let mut paid: Vec<HoldPart> = Vec::new();
-    for Portion { part, .. } in portions.filter(|portion| portion.source != Source::Overrun) {
-        match paid.iter_mut().find(|paid| paid.grant_id == part.grant_id) {
-            None => paid.push(*part),
-            Some(paid) => {
-                let time = paid.gpu_seconds.checked_add(part.gpu_seconds);
-                let money = paid.usek.checked_add(part.usek);
-                paid.gpu_seconds = time.ok_or_else(out_of_range)?;
-                paid.usek = money.ok_or_else(out_of_range)?;
+    let paid = paid(portions).ok_or(HoldError::OutOfRange(request.hold_id))?;
+    if paid.is_empty() {
+        return Ok(());
+    }
+    let months = paid.iter().map(|&(run_no, _)| Month::of(runs[run_no].ended_at).first_day());
+    sqlx::query!(
+        "insert into accounting.charge (charge_id, run_id, hold_id, grant_id, agency_id,
+             project_id, rate_id, month, gpu_seconds, usek, charged_at)
+         select c.charge_id, c.run_id, $1, c.grant_id, $2, $3, $4, c.month, c.gpu_seconds, c.usek, $5
+         from unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::date[], $10::bigint[], $11::bigint[])
+             as c (charge_id, run_id, grant_id, month, gpu_seconds, usek)",
+        request.hold_id,
+        request.payer.agency_id,
+        request.payer.project_id,
+        request.rate_id,
+        stamp.now,
+        &paid.iter().map(|_| id::fresh()).collect::<Vec<_>>(),
+        &paid.iter().map(|&(run_no, _)| runs[run_no].run_id).collect::<Vec<_>>(),
+        &paid.iter().map(|(_, part)| part.grant_id).collect::<Vec<_>>(),
+        &months.collect::<Vec<_>>(),
+        &paid.iter().map(|(_, part)| part.gpu_seconds.get()).collect::<Vec<_>>(),
+        &paid.iter().map(|(_, part)| part.usek.get()).collect::<Vec<_>>(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What each grant paid for each run, held or free; `None` if it does not fit.
+fn paid(portions: &[Portion]) -> Option<Vec<(usize, HoldPart)>> {
+    let mut paid: Vec<(usize, HoldPart)> = Vec::new();
+    for portion in portions.iter().filter(|portion| portion.source != Source::Overrun) {
+        let Portion { run_no, part, .. } = *portion;
+        let earlier = paid
+            .iter_mut()
+            .find(|(earlier, paid)| (*earlier, paid.grant_id) == (run_no, part.grant_id));
+        match earlier {
+            None => paid.push((run_no, part)),
+            Some((_, paid)) => {
+                paid.gpu_seconds = paid.gpu_seconds.checked_add(part.gpu_seconds)?;
+                paid.usek = paid.usek.checked_add(part.usek)?;
             }
         }
     }
-    for part in paid {
-        sqlx::query!(
-            "insert into accounting.charge (charge_id, run_id, hold_id, grant_id, agency_id,
-                 project_id, rate_id, month, gpu_seconds, usek, charged_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            id::fresh(),
-            run.run_id,
-            request.hold_id,
-            part.grant_id,
-            request.payer.agency_id,
-            request.payer.project_id,
-            request.rate_id,
-            Month::of(run.ended_at).first_day(),
-            part.gpu_seconds.get(),
-            part.usek.get(),
-            stamp.now,
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
+    Some(paid)
 }
 
 /// What was posted for a hold until now, from its entries.

@@ -68,7 +68,8 @@ pub async fn release(
     let (hold, returned) = stored.hold.release(reason, stamp.now)?;
     let grant_ids: Vec<Uuid> = returned.iter().map(|part| part.grant_id).collect();
     let book = Book::lock(tx, &grant_ids).await?;
-    write::give_back(tx, &book, (hold_id, &returned), stamp).await?;
+    let movements: Vec<_> = write::returned(hold_id, &returned).collect();
+    book.post_all(tx, &movements, stamp).await?;
     write::close(tx, &hold).await?;
     let details = json!({ "reason": reason, "gpu_seconds": gpu_seconds, "usek": usek });
     stamp.audit(tx, "hold.release", ("hold", hold_id), details).await?;

@@ -43,12 +43,9 @@ struct HoldRow {
     settled_usek: Option<i64>,
     price_usek_per_gpu_hour: i64,
     factor_ppm: i64,
-}
-
-struct PartRow {
-    grant_id: Uuid,
-    gpu_seconds: i64,
-    usek: i64,
+    part_grant_ids: Vec<Uuid>,
+    part_gpu_seconds: Vec<i64>,
+    part_usek: Vec<i64>,
 }
 
 /// Locks the hold and reads it, so that it closes once. Comes before the lock of its grants.
@@ -73,31 +70,28 @@ pub(super) async fn find(
         select h.hold_id, h.attempt_id, h.agency_id, h.project_id, h.offered_grant_ids,
             h.gpu_seconds, h.usek, h.rate_id, h.expires_at, h.state as "state: StateRow",
             h.closed_at, h.release_reason as "release_reason: ReleaseReason",
-            h.settled_gpu_seconds, h.settled_usek, r.price_usek_per_gpu_hour, r.factor_ppm
+            h.settled_gpu_seconds, h.settled_usek, r.price_usek_per_gpu_hour, r.factor_ppm,
+            array(select p.grant_id from accounting.hold_part p
+                where p.hold_id = h.hold_id order by p.part_no) as "part_grant_ids!",
+            array(select p.gpu_seconds from accounting.hold_part p
+                where p.hold_id = h.hold_id order by p.part_no) as "part_gpu_seconds!",
+            array(select p.usek from accounting.hold_part p
+                where p.hold_id = h.hold_id order by p.part_no) as "part_usek!"
         from accounting.hold h
         join accounting.rate r on r.rate_id = h.rate_id
         where h.hold_id = $1
         "#,
         hold_id,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(tx)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let parts = sqlx::query_as!(
-        PartRow,
-        "select grant_id, gpu_seconds, usek from accounting.hold_part
-         where hold_id = $1 order by part_no",
-        hold_id,
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(Some(StoredHold::try_from((row, parts))?))
+    row.map(StoredHold::try_from).transpose().map_err(sqlx::Error::from)
 }
 
-impl TryFrom<(HoldRow, Vec<PartRow>)> for StoredHold {
+impl TryFrom<HoldRow> for StoredHold {
     type Error = Inconsistency;
 
-    fn try_from((row, parts): (HoldRow, Vec<PartRow>)) -> Result<Self, Inconsistency> {
+    fn try_from(row: HoldRow) -> Result<Self, Inconsistency> {
         let place = |column| Inconsistency { table: "accounting.hold", column, row: row.hold_id };
         let state = match (row.state, row.closed_at) {
             (StateRow::Open, None) => HoldState::Open,
@@ -120,20 +114,21 @@ impl TryFrom<(HoldRow, Vec<PartRow>)> for StoredHold {
                 return Err(place("closed_at"));
             }
         };
-        let part = |part: PartRow| {
+        let figures = row.part_gpu_seconds.iter().zip(&row.part_usek);
+        let parts = row.part_grant_ids.iter().zip(figures).map(|(&grant_id, (&time, &money))| {
             let place =
                 |column| Inconsistency { table: "accounting.hold_part", column, row: row.hold_id };
             Ok(HoldPart {
-                grant_id: part.grant_id,
-                gpu_seconds: gpu_seconds(part.gpu_seconds, place("gpu_seconds"))?,
-                usek: micro_sek(part.usek, place("usek"))?,
+                grant_id,
+                gpu_seconds: gpu_seconds(time, place("gpu_seconds"))?,
+                usek: micro_sek(money, place("usek"))?,
             })
-        };
+        });
         let hold = Hold {
             hold_id: row.hold_id,
             price: Price::new(row.price_usek_per_gpu_hour, row.factor_ppm)
                 .ok_or(place("rate_id"))?,
-            parts: parts.into_iter().map(part).collect::<Result<_, _>>()?,
+            parts: parts.collect::<Result<_, _>>()?,
             state,
         };
         let request = Place {

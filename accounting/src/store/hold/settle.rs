@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    hold::{HoldError, HoldState},
+    hold::{HoldError, HoldState, Portion, Settlement, Source},
     rate_card::{self, RateError},
     store::{
         book::Book,
@@ -149,39 +149,56 @@ pub async fn settle(
             charged_runs.extend(charged.then_some(run));
         }
     }
-    let before = posting::posted(tx, hold_id).await?;
     let is_open = stored.hold.state() == HoldState::Open;
     if news_count == 0 && !is_open {
-        return Ok(before.settled); // The same runs again: already posted.
+        // The same runs again: already posted.
+        return Ok(posting::posted(tx, hold_id).await?.settled);
     }
 
     let grant_ids: Vec<Uuid> = stored.hold.parts().iter().map(|part| part.grant_id).collect();
     let book = Book::lock(tx, &grant_ids).await?;
     let free = book.free(&grant_ids).map_err(sqlx::Error::from)?;
     let used: Vec<GpuSeconds> = charged_runs.iter().map(|run| run.gpu_seconds).collect();
-    let settlement = if is_open {
+    let (before, settlement) = if is_open {
         let (closed, settlement) = stored.hold.settle(&used, &free, stamp.now)?;
         write::close(tx, &closed).await?;
-        settlement
+        (Settled::NOTHING, settlement)
     } else {
-        stored.hold.settle_late(before.used, &used, &free)?
+        let before = posting::posted(tx, hold_id).await?;
+        (before.settled, stored.hold.settle_late(before.used, &used, &free)?)
     };
-    let movements: Vec<_> = settlement
-        .portions
-        .iter()
-        .map(|portion| {
-            posting::movement_of(portion, (hold_id, charged_runs[portion.run_no].run_id))
-        })
-        .collect();
-    book.post_all(tx, &movements, stamp).await?;
-    for (run_no, run) in charged_runs.iter().enumerate() {
-        let of_run = settlement.portions.iter().filter(|portion| portion.run_no == run_no);
-        posting::charge(tx, (&stored.request, run), of_run, stamp).await?;
-    }
-    write::give_back(tx, &book, (hold_id, &settlement.returned), stamp).await?;
+    posting::post(tx, &book, (&stored.request, &charged_runs, &settlement), stamp).await?;
 
-    let settled = posting::posted(tx, hold_id).await?.settled;
+    let settled = before.and(&settlement).ok_or(HoldError::OutOfRange(hold_id))?;
     let details = json!({ "new_runs": news_count, "late": !is_open, "settled": settled });
     stamp.audit(tx, "hold.settle", ("hold", hold_id), details).await?;
     Ok(settled)
+}
+
+impl Settled {
+    /// Nothing was posted yet.
+    const NOTHING: Self = Self {
+        gpu_seconds: GpuSeconds::ZERO,
+        usek: MicroSek::ZERO,
+        returned: GpuSeconds::ZERO,
+        overrun: GpuSeconds::ZERO,
+    };
+
+    /// These figures with what a settlement adds to them; `None` if they do not fit.
+    fn and(self, settlement: &Settlement) -> Option<Self> {
+        let mut sum = self;
+        for Portion { source, part, .. } in &settlement.portions {
+            match source {
+                Source::Held | Source::Free => {
+                    sum.gpu_seconds = sum.gpu_seconds.checked_add(part.gpu_seconds)?;
+                    sum.usek = sum.usek.checked_add(part.usek)?;
+                }
+                Source::Overrun => sum.overrun = sum.overrun.checked_add(part.gpu_seconds)?,
+            }
+        }
+        for part in &settlement.returned {
+            sum.returned = sum.returned.checked_add(part.gpu_seconds)?;
+        }
+        Some(sum)
+    }
 }

@@ -1,29 +1,64 @@
 //! Writing a hold: its rows, and the movements that set it aside and give it back.
 
-use record::{MicroSek, Stamp};
+use record::{MicroSek, Stamp, id};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::room::Rooms;
 use crate::{
-    hold::{Hold, HoldPart, HoldState, Place, PlaceError, ReleaseReason},
-    ledger::AccountKind,
+    hold::{Hold, HoldPart, HoldState, Place, ReleaseReason},
+    ledger::{AccountKind, Unit},
     store::{
-        book::{Book, EntryKind, Movement},
-        broke,
+        Inconsistency,
+        book::{EntryKind, Lines, Movement},
     },
 };
 
-/// Writes a hold that is open.
+/// Writes an open hold, its parts, its entries and the balances they change, in one statement.
+///
+/// Tells whether it did: nothing at all is written if the id is used or the attempt has an open
+/// hold. That waits for whoever is writing the same at the same time.
 pub(super) async fn insert(
     tx: &mut PgConnection,
-    request: &Place,
-    usek: MicroSek,
+    (request, usek): (&Place, MicroSek),
+    (rooms, parts): (&Rooms, &[HoldPart]),
     stamp: &Stamp<'_>,
-) -> Result<(), PlaceError> {
-    let inserted = sqlx::query!(
-        "insert into accounting.hold (hold_id, attempt_id, agency_id, project_id,
-             offered_grant_ids, gpu_seconds, usek, rate_id, placed_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+) -> Result<bool, sqlx::Error> {
+    let lines = lines_of(rooms, parts);
+    let changed = sqlx::query!(
+        r#"
+        with hold as (
+            insert into accounting.hold (hold_id, attempt_id, agency_id, project_id,
+                offered_grant_ids, gpu_seconds, usek, rate_id, placed_at, expires_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            on conflict do nothing
+            returning hold_id
+        ), part as (
+            insert into accounting.hold_part (hold_id, part_no, grant_id, gpu_seconds, usek)
+            select h.hold_id, p.part_no - 1, p.grant_id, p.gpu_seconds, p.usek
+            from hold h,
+                unnest($11::uuid[], $12::bigint[], $13::bigint[]) with ordinality
+                    as p (grant_id, gpu_seconds, usek, part_no)
+        ), entry as (
+            insert into accounting.entry (entry_id, transfer_id, kind, unit, from_account_id,
+                to_account_id, amount, hold_id, at, trace_id)
+            select l.entry_id, h.hold_id, l.kind::accounting.entry_kind, l.unit::accounting.unit, l.free_account_id,
+                l.held_account_id, l.amount, h.hold_id, $9, $19
+            from hold h,
+                unnest($14::uuid[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],
+                    $20::text[]) as l (entry_id, unit, free_account_id, held_account_id, amount, kind)
+            returning from_account_id, to_account_id, amount
+        ), change as (
+            -- Each account is in one entry: a grant is in a hold once, and in each unit once.
+            select from_account_id as account_id, -amount as amount from entry
+            union all
+            select to_account_id, amount from entry
+        )
+        update accounting.balance b
+        set amount = b.amount + c.amount
+        from change c
+        where b.account_id = c.account_id
+        "#,
         request.hold_id,
         request.attempt_id,
         request.payer.agency_id,
@@ -34,40 +69,50 @@ pub(super) async fn insert(
         request.rate_id,
         stamp.now,
         request.expires_at,
+        &parts.iter().map(|part| part.grant_id).collect::<Vec<_>>(),
+        &parts.iter().map(|part| part.gpu_seconds.get()).collect::<Vec<_>>(),
+        &parts.iter().map(|part| part.usek.get()).collect::<Vec<_>>(),
+        &lines.entry_ids,
+        &lines.units as &[&str],
+        &lines.from_account_ids,
+        &lines.to_account_ids,
+        &lines.amounts,
+        stamp.trace_id,
+        &lines.kinds as &[&str],
     )
     .execute(tx)
-    .await;
-    match inserted {
-        Ok(_) => Ok(()),
-        Err(error) if broke(&error, "hold_one_open_per_attempt") => {
-            Err(PlaceError::AttemptHasHold(request.attempt_id))
-        }
-        // The same id at the same time over other grants: the row locks did not make them queue.
-        Err(error) if broke(&error, "hold_pkey") => Err(PlaceError::HoldIdReused(request.hold_id)),
-        Err(error) => Err(error.into()),
+    .await?
+    .rows_affected();
+    if changed != 0 && changed != lines.account_count() {
+        let place = Inconsistency {
+            table: "accounting.balance",
+            column: "account_id",
+            row: request.hold_id,
+        };
+        return Err(place.into());
     }
+    Ok(changed != 0)
 }
 
-/// Writes how much of which grant a hold sets aside.
-pub(super) async fn insert_parts(
-    tx: &mut PgConnection,
-    hold_id: Uuid,
-    parts: &[HoldPart],
-) -> Result<(), sqlx::Error> {
-    for (part_no, part) in (0_i64..).zip(parts) {
-        sqlx::query!(
-            "insert into accounting.hold_part (hold_id, part_no, grant_id, gpu_seconds, usek)
-             values ($1, $2, $3, $4, $5)",
-            hold_id,
-            part_no,
-            part.grant_id,
-            part.gpu_seconds.get(),
-            part.usek.get(),
-        )
-        .execute(&mut *tx)
-        .await?;
+/// The entries that set parts of a hold aside from what their grants have free.
+fn lines_of(rooms: &Rooms, parts: &[HoldPart]) -> Lines {
+    let mut lines = Lines::default();
+    for part in parts {
+        let Some(room) = rooms.of(part.grant_id) else { continue };
+        let units = [
+            (Unit::GpuSeconds, room.time, part.gpu_seconds.get()),
+            (Unit::MicroSek, room.money, part.usek.get()),
+        ];
+        for (unit, purse, amount) in units.into_iter().filter(|&(_, _, amount)| amount > 0) {
+            lines.entry_ids.push(id::fresh());
+            lines.kinds.push(EntryKind::Held.name());
+            lines.units.push(unit.name());
+            lines.from_account_ids.push(purse.free_account_id);
+            lines.to_account_ids.push(purse.held_account_id);
+            lines.amounts.push(amount);
+        }
     }
-    Ok(())
+    lines
 }
 
 /// Writes the end of a hold. A hold that is open has no end and is left as it is.
@@ -103,43 +148,15 @@ pub(super) async fn close(tx: &mut PgConnection, hold: &Hold) -> Result<(), sqlx
     Ok(())
 }
 
-/// Sets parts of a hold aside from what their grants have free.
-pub(super) async fn set_aside(
-    tx: &mut PgConnection,
-    book: &Book,
-    (hold_id, parts): (Uuid, &[HoldPart]),
-    stamp: &Stamp<'_>,
-) -> Result<(), sqlx::Error> {
-    let ways = (EntryKind::Held, AccountKind::Free, AccountKind::Held);
-    let movements: Vec<_> = parts.iter().map(|part| movement(hold_id, part, ways)).collect();
-    book.post_all(tx, &movements, stamp).await
-}
-
-/// Gives parts of a hold back to their grants.
-pub(super) async fn give_back(
-    tx: &mut PgConnection,
-    book: &Book,
-    (hold_id, parts): (Uuid, &[HoldPart]),
-    stamp: &Stamp<'_>,
-) -> Result<(), sqlx::Error> {
-    let ways = (EntryKind::Returned, AccountKind::Held, AccountKind::Free);
-    let movements: Vec<_> = parts.iter().map(|part| movement(hold_id, part, ways)).collect();
-    book.post_all(tx, &movements, stamp).await
-}
-
-fn movement(
-    hold_id: Uuid,
-    part: &HoldPart,
-    (kind, from, to): (EntryKind, AccountKind, AccountKind),
-) -> Movement {
-    Movement {
-        kind,
-        transfer_id: hold_id,
-        from: (part.grant_id, from),
-        to: (part.grant_id, to),
-        gpu_seconds: part.gpu_seconds,
-        usek: part.usek,
-        hold_id: Some(hold_id),
-        run_id: None,
-    }
+/// The movements that give parts of a hold back to their grants.
+pub(super) fn returned(hold_id: Uuid, parts: &[HoldPart]) -> impl Iterator<Item = Movement> {
+    parts.iter().map(move |part| {
+        let (held, free) = ((part.grant_id, AccountKind::Held), (part.grant_id, AccountKind::Free));
+        Movement {
+            gpu_seconds: part.gpu_seconds,
+            usek: part.usek,
+            hold_id: Some(hold_id),
+            ..Movement::new(EntryKind::Returned, hold_id, held, free)
+        }
+    })
 }
