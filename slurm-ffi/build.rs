@@ -11,7 +11,8 @@ const OLDEST: (u32, u32) = (22, 5);
 const NEWEST: (u32, u32) = (26, 5);
 
 /// `shim/NAME.c` each.
-const C_FILES: [&str; 7] = ["shim", "job", "reservation", "shim_db", "user", "layout", "stubs"];
+const C_FILES: [&str; 9] =
+    ["shim", "job", "reservation", "shim_db", "policy", "policy_change", "user", "layout", "stubs"];
 
 /// The name that a plugin of Slurm expects the program to have: see `shim/stubs.c`.
 const EXPORTED: &str = "slurmdbd_msg_type_2_str";
@@ -20,11 +21,11 @@ const EXPORTED: &str = "slurmdbd_msg_type_2_str";
 const CONSTANTS: &str = "NO_VAL|INFINITE|JOB_STATE_BASE|JOB_COMPLETING|JOB_REQUEUE|JOB_(PENDING|RUNNING|\
     SUSPENDED|COMPLETE|CANCELLED|FAILED|TIMEOUT|NODE_FAIL|PREEMPTED|BOOT_FAIL|DEADLINE|OOM)|\
     PARTITION_ENFORCE_ALL|PROLOG_FLAG_ALLOC|PRIVATE_DATA_(JOBS|USAGE|USERS|ACCOUNTS|RESERVATIONS)|\
-    ESLURM_(DUPLICATE_JOB_ID|INVALID_JOB_ID|ALREADY_DONE|JOB_HELD|IN_STANDBY_MODE|\
+    ESLURM_(JOBS_RUNNING_ON_ASSOC|DUPLICATE_JOB_ID|INVALID_JOB_ID|ALREADY_DONE|JOB_HELD|IN_STANDBY_MODE|\
     IN_STANDBY_USE_BACKUP|SUBMISSIONS_DISABLED|TRANSITION_STATE_NO_UPDATE|ACCESS_DENIED|\
     INVALID_ACCOUNT|INVALID_QOS|PARTITION_ASSOC|RESERVATION_(ACCESS|INVALID|BUSY))|\
-    PREEMPT_MODE_(REQUEUE|CANCEL)|\
-    SHIM_UNKNOWN|SHIM_NO_USER";
+    PREEMPT_MODE_(SUSPEND|REQUEUE|CANCEL)|\
+    SHIM_UNKNOWN|SHIM_NO_USER|SHIM_QOS_.*";
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");

@@ -106,6 +106,11 @@ void shim_free_jobs(shim_jobs_reply *reply);
 int shim_host_at(const char *nodes, uint32_t index, char *buffer, size_t size);
 
 /*
+ * Writes every name of a Slurm node list on a line of its own; freed with shim_free_text.
+ */
+int shim_expand_hosts(const char *nodes, char **names);
+
+/*
  * A batch job, always held and never requeued. Every pointer outlives the call; `qos` and
  * `reservation` may be NULL.
  */
@@ -206,16 +211,105 @@ int shim_db_records(shim_db *db, const char *cluster, const uint32_t *job_ids, s
 		    shim_rows **rows);
 void shim_record_view(const shim_rows *rows, size_t index, shim_record *view);
 
+/* Every run on one cluster that made way for another job and ended in [from, until). */
+int shim_db_preempted(shim_db *db, const char *cluster, int64_t from, int64_t until,
+		      shim_rows **rows);
+
+/* Limits as slurmdbd writes them: TRES as "1001=8,1002=4", NULL where none is set. */
+typedef struct shim_limits {
+	const char *at_once;
+	const char *minutes;
+	uint32_t running_jobs; /* INFINITE or NO_VAL where none is set */
+	uint32_t submitted_jobs;
+} shim_limits;
+
 typedef struct shim_association {
 	const char *cluster;
 	const char *account;
 	const char *parent;
 	const char *user;
 	const char *partition;
+	shim_limits limits;
+	uint32_t default_qos; /* 0 or NO_VAL where none is set */
+	uint32_t is_default;  /* of its user */
 } shim_association;
 
-int shim_db_associations(shim_db *db, const char *cluster, shim_rows **rows);
+/* Associations of one cluster; those of one account or of one user where these are not NULL. */
+int shim_db_associations(shim_db *db, const char *cluster, const char *account, const char *user,
+			 shim_rows **rows);
 void shim_association_view(const shim_rows *rows, size_t index, shim_association *view);
+/* Writes the ids of the QOS set on the association itself, at most `room`; returns how many there
+ * are. */
+size_t shim_association_qos(const shim_rows *rows, size_t index, uint32_t *ids, size_t room);
+
+/* Users that slurmdbd knows by this name: one or none. */
+int shim_db_users(shim_db *db, const char *user, shim_rows **rows);
+/* Accounts that slurmdbd knows by this name, on whatever cluster: one or none. */
+int shim_db_accounts(shim_db *db, const char *account, shim_rows **rows);
+
+typedef struct shim_qos {
+	const char *name;
+	const char *description;
+	shim_limits limits;
+	uint64_t flags;
+	uint32_t id;
+	uint32_t priority;
+} shim_qos;
+
+#define SHIM_QOS_NO_DECAY 1
+#define SHIM_QOS_DENY_ON_LIMIT 2
+
+int shim_db_qos(shim_db *db, shim_rows **rows);
+void shim_qos_view(const shim_rows *rows, size_t index, shim_qos *view);
+/* SHIM_QOS_* of Slurm's flags. */
+uint32_t shim_qos_flags(uint64_t flags);
+/* Writes the ids of the QOS whose jobs make way for its jobs, as shim_association_qos does. */
+size_t shim_qos_victims(const shim_rows *rows, size_t index, uint32_t *ids, size_t room);
+
+/*
+ * Writes. Each takes effect with shim_db_commit(db, 1), all of them or, with 0, none.
+ *
+ * In limits to write, NULL and NO_VAL leave what is there; a TRES amount of -1 and INFINITE lift it.
+ */
+int shim_db_commit(shim_db *db, int keep);
+int shim_db_add_account(shim_db *db, const char *name, const char *description);
+int shim_db_add_user(shim_db *db, const char *name, const char *account);
+
+/* An association to make or change. `user` is NULL for the account's own. */
+typedef struct shim_association_change {
+	const char *cluster;
+	const char *account;
+	const char *user;
+	const char *parent; /* NULL: as it is */
+	shim_limits limits;
+	const char *const *qos; /* ids as text, `qos_count` of them; 0: as they are */
+	size_t qos_count;
+	uint32_t default_qos; /* NO_VAL: as it is */
+	uint32_t is_default;  /* 1: becomes the user's default; 0: as it is */
+} shim_association_change;
+
+int shim_db_add_association(shim_db *db, const shim_association_change *change);
+int shim_db_modify_association(shim_db *db, const shim_association_change *change);
+/* ESLURM_JOBS_RUNNING_ON_ASSOC when jobs wait or run there. */
+int shim_db_remove_association(shim_db *db, const char *cluster, const char *account,
+			       const char *user);
+
+/* A QOS to make or change. */
+typedef struct shim_qos_change {
+	const char *name;
+	const char *description; /* NULL: as it is */
+	shim_limits limits;
+	const char *const *victims; /* ids as text, all of them, when `set_victims` is 1 */
+	size_t victim_count;
+	uint32_t set_victims;
+	uint32_t priority;  /* NO_VAL: as it is */
+	uint32_t set_flags; /* 1: `flags` are set, others taken away */
+	uint32_t flags;     /* SHIM_QOS_*; Slurm's other flags stay as `old_flags` has them */
+	uint64_t old_flags;
+} shim_qos_change;
+
+int shim_db_add_qos(shim_db *db, const shim_qos_change *change);
+int shim_db_modify_qos(shim_db *db, const shim_qos_change *change);
 
 typedef struct shim_tres {
 	const char *type;

@@ -7,30 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <slurm/slurm.h>
-#include <slurm/slurm_errno.h>
-#include <slurm/slurmdb.h>
+#include "rows.h"
 
-#include "shim.h"
-
-#define RELEASE_FROM(major, minor) (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(major, minor, 0))
-
-/* The list type's public name went away in 24.11; the struct behind it did not. */
-typedef struct xlist list_of;
-
-struct shim_rows {
-	list_of *list;
-	size_t count;
-	void *items[];
-};
-
-static int last_error(void)
-{
-	return errno ? errno : SHIM_UNKNOWN;
-}
-
-/* Takes over `list`: an array over its items, so that they can be read by index. */
-static int rows_from(list_of *list, shim_rows **rows)
+int rows_from(list_of *list, shim_rows **rows)
 {
 	int code = last_error();
 	int count;
@@ -95,6 +74,18 @@ void shim_db_close(shim_db *db)
 	slurmdb_connection_close(&connection);
 }
 
+/* What both queries for jobs have in common. Lists without destructors: their items stay ours. */
+static void begin_jobs(slurmdb_job_cond_t *wanted, const char *cluster)
+{
+	memset(wanted, 0, sizeof(*wanted));
+	wanted->cluster_list = slurm_list_create(NULL);
+	slurm_list_append(wanted->cluster_list, (void *) cluster);
+	/* Zero would select rows without scheduling flags only: none at all. */
+	wanted->db_flags = SLURMDB_JOB_FLAG_NOTSET;
+	wanted->flags = JOBCOND_FLAG_DUP | JOBCOND_FLAG_NO_STEP | JOBCOND_FLAG_NO_TRUNC |
+			JOBCOND_FLAG_NO_DEFAULT_USAGE;
+}
+
 int shim_db_records(shim_db *db, const char *cluster, const uint32_t *job_ids, size_t job_count,
 		    shim_rows **rows)
 {
@@ -106,11 +97,8 @@ int shim_db_records(shim_db *db, const char *cluster, const uint32_t *job_ids, s
 	jobs = calloc(job_count ? job_count : 1, sizeof(*jobs));
 	if (!jobs)
 		return ENOMEM;
-	memset(&wanted, 0, sizeof(wanted));
-	/* Lists without destructors: their items stay ours. */
+	begin_jobs(&wanted, cluster);
 	wanted.step_list = slurm_list_create(NULL);
-	wanted.cluster_list = slurm_list_create(NULL);
-	slurm_list_append(wanted.cluster_list, (void *) cluster);
 	for (size_t i = 0; i < job_count; i++) {
 		jobs[i].array_task_id = NO_VAL;
 		jobs[i].het_job_offset = NO_VAL;
@@ -119,15 +107,32 @@ int shim_db_records(shim_db *db, const char *cluster, const uint32_t *job_ids, s
 		jobs[i].step_id.step_het_comp = NO_VAL;
 		slurm_list_append(wanted.step_list, &jobs[i]);
 	}
-	/* Zero would select rows without scheduling flags only: none at all. */
-	wanted.db_flags = SLURMDB_JOB_FLAG_NOTSET;
-	wanted.flags = JOBCOND_FLAG_DUP | JOBCOND_FLAG_NO_STEP | JOBCOND_FLAG_NO_TRUNC |
-		       JOBCOND_FLAG_NO_DEFAULT_USAGE;
 	errno = 0;
 	code = rows_from((list_of *) slurmdb_jobs_get(db, &wanted), rows);
 	slurm_list_destroy(wanted.step_list);
 	slurm_list_destroy(wanted.cluster_list);
 	free(jobs);
+	return code;
+}
+
+int shim_db_preempted(shim_db *db, const char *cluster, int64_t from, int64_t until,
+		      shim_rows **rows)
+{
+	slurmdb_job_cond_t wanted;
+	char state[12];
+	int code;
+
+	*rows = NULL;
+	snprintf(state, sizeof(state), "%d", JOB_PREEMPTED);
+	begin_jobs(&wanted, cluster);
+	wanted.state_list = slurm_list_create(NULL);
+	slurm_list_append(wanted.state_list, state);
+	wanted.usage_start = (time_t) from;
+	wanted.usage_end = (time_t) until;
+	errno = 0;
+	code = rows_from((list_of *) slurmdb_jobs_get(db, &wanted), rows);
+	slurm_list_destroy(wanted.state_list);
+	slurm_list_destroy(wanted.cluster_list);
 	return code;
 }
 
@@ -152,33 +157,6 @@ void shim_record_view(const shim_rows *rows, size_t index, shim_record *view)
 		.state = job->state,
 		.suspended_s = job->suspended,
 		.wait_status = job->exitcode,
-	};
-}
-
-int shim_db_associations(shim_db *db, const char *cluster, shim_rows **rows)
-{
-	slurmdb_assoc_cond_t wanted;
-	int code;
-
-	memset(&wanted, 0, sizeof(wanted));
-	wanted.cluster_list = slurm_list_create(NULL);
-	slurm_list_append(wanted.cluster_list, (void *) cluster);
-	errno = 0;
-	code = rows_from((list_of *) slurmdb_associations_get(db, &wanted), rows);
-	slurm_list_destroy(wanted.cluster_list);
-	return code;
-}
-
-void shim_association_view(const shim_rows *rows, size_t index, shim_association *view)
-{
-	const slurmdb_assoc_rec_t *association = rows->items[index];
-
-	*view = (shim_association) {
-		.cluster = association->cluster,
-		.account = association->acct,
-		.parent = association->parent_acct,
-		.user = association->user,
-		.partition = association->partition,
 	};
 }
 

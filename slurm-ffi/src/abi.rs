@@ -64,8 +64,9 @@ pub fn as_rust_sees_it() -> Vec<Place> {
     places! {
         shim_settings {
             release, cluster, accounting_storage_tres, mcs_plugin, mcs_parameters,
-            job_submit_plugins, accounting_storage_enforce, enforce_part_limits, private_data,
-            prolog_flags, first_job_id, max_job_id, min_job_age_s, slurm_user_id,
+            job_submit_plugins, preempt_type, priority_type, accounting_storage_enforce,
+            enforce_part_limits, private_data, prolog_flags, first_job_id, max_job_id,
+            min_job_age_s, slurm_user_id, preempt_mode, preempt_exempt_s, priority_weight_qos,
         }
         shim_job {
             submitted_at, started_at, ended_at, admin_comment, account, partition, reason_text,
@@ -73,15 +74,27 @@ pub fn as_rust_sees_it() -> Vec<Place> {
             wait_status, gres_detail_count,
         }
         shim_submission {
-            admin_comment, account, partition, qos, name, tres_per_node, work_dir, std_out,
-            std_err, script, environment, memory_mib, environment_count, job_id, uid, gid,
-            time_limit_min, cpu_count,
+            admin_comment, account, partition, qos, reservation, name, tres_per_node, work_dir,
+            std_out, std_err, script, environment, deadline, memory_mib, environment_count,
+            job_id, uid, gid, time_limit_min, cpu_count, whole_node,
         }
+        shim_reservation { starts_at, ends_at, name, nodes, accounts, partition }
         shim_record {
             db_index, submitted_at, started_at, ended_at, cluster, admin_comment, account,
             partition, user, tres_alloc, nodes, job_id, uid, state, suspended_s, wait_status,
         }
-        shim_association { cluster, account, parent, user, partition }
+        shim_limits { at_once, minutes, running_jobs, submitted_jobs }
+        shim_association {
+            cluster, account, parent, user, partition, limits, default_qos, is_default,
+        }
+        shim_qos { name, description, limits, flags, id, priority }
+        shim_association_change {
+            cluster, account, user, parent, limits, qos, qos_count, default_qos, is_default,
+        }
+        shim_qos_change {
+            name, description, limits, victims, victim_count, set_victims, priority, set_flags,
+            flags, old_flags,
+        }
         shim_tres { type_, name, id }
         shim_field { name, offset, size }
     }

@@ -1,15 +1,16 @@
 //! Accounts and associations of one cluster, as slurmdbd has them.
 
 use std::collections::BTreeSet;
-use std::ffi::CString;
 
 use serde::{Deserialize, Serialize};
 use slurm_wire::{AccountRow, AssociationRow, Limits};
 
 use crate::database::{Database, Rows};
 use crate::error::SlurmError;
-use crate::sys;
-use crate::text::Lender;
+use crate::qos::QosTable;
+use crate::text::{Lender, Loan};
+use crate::tres::{TresNames, retried};
+use crate::{limits, sys};
 
 /// One association; the one without a user is the account's own and knows the parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub struct Association {
     pub qos: BTreeSet<String>,
     /// The QOS of jobs that ask for none.
     pub default_qos: Option<String>,
+    /// True for the one that its user's jobs run under when they name no account.
+    pub is_default: bool,
 }
 
 impl Association {
@@ -55,27 +58,59 @@ impl Association {
     }
 }
 
-/// Reads every association of `cluster`.
-pub fn read(database: &Database, cluster: &str) -> Result<Vec<Association>, SlurmError> {
-    let cluster = CString::new(cluster).map_err(|_| SlurmError::NulInside { field: "cluster" })?;
+/// Which associations of a cluster to read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// Those of one account.
+    pub(crate) account: Option<&'a str>,
+    /// Those of one user.
+    pub(crate) user: Option<&'a str>,
+}
+
+/// Reads associations of `cluster`. `names` is the caller's memory of TRES names.
+pub(crate) fn read(
+    database: &Database,
+    cluster: &str,
+    wanted: Wanted<'_>,
+    qos: &QosTable,
+    names: &mut TresNames,
+) -> Result<Vec<Association>, SlurmError> {
+    let mut loan = Loan::default();
+    let cluster = loan.lend("cluster", cluster)?;
+    let account = loan.lend_option("account", wanted.account)?;
+    let user = loan.lend_option("user", wanted.user)?;
     let rows = Rows::read("slurmdb_associations_get", |rows| {
-        // SAFETY: the connection is open and of this thread; the string is live for the call.
-        unsafe { sys::shim_db_associations(database.raw(), cluster.as_ptr(), rows) }
+        // SAFETY: the connection is open and of this thread; `loan` keeps the strings alive.
+        unsafe { sys::shim_db_associations(database.raw(), cluster, account, user, rows) }
     })?;
+    retried(database, names, |names| copy_all(&rows, qos, names))
+}
+
+/// `None` when a limit has a TRES number that is not known yet.
+fn copy_all(rows: &Rows, qos: &QosTable, names: &TresNames) -> Option<Vec<Association>> {
     // SAFETY: every pointer copied below comes from a view of `rows`.
-    let lender = unsafe { Lender::of(&rows) };
+    let lender = unsafe { Lender::of(rows) };
     let copy = |index: usize| {
         let mut view = sys::shim_association::default();
         // SAFETY: the rows were made by `shim_db_associations`, and `index` is below their count.
         unsafe { sys::shim_association_view(rows.raw(), index, &mut view) };
+        let ids = rows.numbers(|ids, room| {
+            // SAFETY: as for the view; `ids` has room for `room` numbers.
+            unsafe { sys::shim_association_qos(rows.raw(), index, ids, room) }
+        });
         Some(Association {
-            cluster: lender.copy(view.cluster)?,
-            account: lender.copy(view.account)?,
+            cluster: lender.copy(view.cluster).unwrap_or_default(),
+            account: lender.copy(view.account).unwrap_or_default(),
             parent: lender.copy(view.parent),
             user: lender.copy(view.user),
             partition: lender.copy(view.partition),
-            ..Association::default()
+            limits: limits::read(&lender, &view.limits, names)?,
+            qos: qos.names_of(&ids),
+            default_qos: qos.name_of(view.default_qos),
+            is_default: view.is_default != 0,
         })
     };
-    Ok((0..rows.count()).filter_map(copy).collect())
+    let mut copied = (0..rows.count()).map(copy).collect::<Option<Vec<_>>>()?;
+    copied.retain(|it| !it.cluster.is_empty() && !it.account.is_empty());
+    Some(copied)
 }

@@ -34,6 +34,13 @@ impl Database {
         self.raw.as_ptr()
     }
 
+    /// Keeps what was written over this connection, or undoes it.
+    pub(crate) fn commit(&self, keep: bool) -> Result<(), SlurmError> {
+        // SAFETY: the connection is open and of this thread.
+        let code = unsafe { sys::shim_db_commit(self.raw(), i32::from(keep)) };
+        SlurmError::check("slurmdb_connection_commit", code)
+    }
+
     /// slurmdbd's own settings, as `Name = value` lines.
     pub fn settings(&self) -> Result<String, SlurmError> {
         const CALL: &str = "slurmdb_config_get";
@@ -83,6 +90,19 @@ impl Rows {
 
     pub(crate) fn raw(&self) -> *const sys::shim_rows {
         self.raw.as_ptr()
+    }
+
+    /// Numbers that `fill` writes into a buffer it is given the room of; it says how many there are.
+    pub(crate) fn numbers(&self, fill: impl Fn(*mut u32, usize) -> usize) -> Vec<u32> {
+        let mut numbers = vec![0; 8];
+        loop {
+            let count = fill(numbers.as_mut_ptr(), numbers.len());
+            if count <= numbers.len() {
+                numbers.truncate(count);
+                return numbers;
+            }
+            numbers.resize(count, 0);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use slurm_wire::{
 };
 
 use crate::association::Association;
+use crate::probe::{Doors, Proof};
 use crate::settings::ControllerSettings;
 
 /// Which of the two workers.
@@ -124,14 +125,7 @@ pub enum Task {
         name: String,
     },
     /// Would slurmctld take a job that somebody submits past the broker? Nothing is submitted.
-    Probe {
-        /// Who would submit it.
-        uid: u32,
-        /// Where to.
-        partition: String,
-        /// Charged to which account.
-        account: String,
-    },
+    Probe(Doors),
     /// slurmdbd.conf as slurmdbd has it.
     ReadDatabaseSettings,
     /// Every incarnation of the named jobs.
@@ -190,7 +184,7 @@ impl Task {
             | Self::ReadReservations
             | Self::PutReservation(_)
             | Self::RemoveReservation { .. }
-            | Self::Probe { .. } => WorkerKind::Ctl,
+            | Self::Probe(_) => WorkerKind::Ctl,
             Self::ReadDatabaseSettings
             | Self::ReadRecords { .. }
             | Self::ReadAssociations
@@ -233,18 +227,5 @@ pub enum Product {
     /// To [`Task::ReadReservations`].
     Reservations(Vec<ReservationRow>),
     /// To [`Task::Probe`].
-    Door(Door),
-}
-
-/// How slurmctld answered a submission past the broker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Door {
-    /// It refused.
-    Closed {
-        /// Slurm's error number and text.
-        because: String,
-    },
-    /// It would have taken the job.
-    Open,
+    Probed(Proof),
 }

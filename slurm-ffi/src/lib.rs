@@ -21,15 +21,20 @@ pub mod handle;
 pub mod job;
 pub mod metrics;
 pub mod needs;
-pub mod record;
+pub mod probe;
+mod record;
+pub mod reservation;
 pub mod session;
 pub mod settings;
 pub mod submit;
-pub mod tres;
+mod tres;
 pub mod worker;
 
 mod gres;
+mod limits;
 mod number;
+mod policy;
+mod qos;
 mod sys;
 mod text;
 

@@ -2,18 +2,18 @@
 
 use std::ffi::CString;
 
-use slurm_wire::JobRecord;
+use slurm_wire::{JobRecord, JobState};
 
 use crate::database::{Database, Rows};
 use crate::error::SlurmError;
 use crate::text::Lender;
-use crate::tres::TresNames;
+use crate::tres::{TresNames, retried};
 use crate::{number, sys};
 
 /// Reads all incarnations of the named jobs on one cluster.
 ///
 /// `names` is the caller's memory of TRES names; it is read again when a record has a new number.
-pub fn read(
+pub(crate) fn read(
     database: &Database,
     cluster: &str,
     job_ids: &[u32],
@@ -36,19 +36,39 @@ pub fn read(
             )
         }
     })?;
-    let mut records = Vec::with_capacity(rows.count());
-    for index in 0..rows.count() {
-        let (mut record, tres) = copy(&rows, index);
-        record.tres = match names.named(&tres) {
-            Some(amounts) => amounts,
-            None => {
-                *names = TresNames::read(database)?;
-                names.named(&tres).ok_or(SlurmError::NullReply { call: "slurmdb_tres_get" })?
-            }
-        };
-        records.push(record);
-    }
+    retried(database, names, |names| copy_all(&rows, names))
+}
+
+/// Reads every run of one cluster that made way for another job and ended from `from` on and before
+/// `until`, both in seconds since the epoch.
+pub(crate) fn read_preempted(
+    database: &Database,
+    cluster: &str,
+    from: i64,
+    until: i64,
+    names: &mut TresNames,
+) -> Result<Vec<JobRecord>, SlurmError> {
+    let cluster = CString::new(cluster).map_err(|_| SlurmError::NulInside { field: "cluster" })?;
+    let rows = Rows::read("slurmdb_jobs_get", |rows| {
+        // SAFETY: the connection is open and of this thread; the string is live for the call.
+        unsafe { sys::shim_db_preempted(database.raw(), cluster.as_ptr(), from, until, rows) }
+    })?;
+    let mut records = retried(database, names, |names| copy_all(&rows, names))?;
+    // slurmdbd also gives what only touches the window.
+    records.retain(|it| {
+        let ended_inside = it.ended_at.is_some_and(|at| (from..until).contains(&at));
+        it.state == JobState::Preempted && ended_inside
+    });
     Ok(records)
+}
+
+/// `None` when a record has a TRES number that is not known yet.
+fn copy_all(rows: &Rows, names: &TresNames) -> Option<Vec<JobRecord>> {
+    let copied = |index: usize| {
+        let (record, tres) = copy(rows, index);
+        Some(JobRecord { tres: names.named(&tres)?, ..record })
+    };
+    (0..rows.count()).map(copied).collect()
 }
 
 /// One record without its TRES, and the TRES as slurmdbd wrote them.

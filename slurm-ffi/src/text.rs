@@ -64,6 +64,17 @@ impl Loan {
     }
 }
 
+impl Loan {
+    /// Lends numbers as texts. The addresses live as long as `self`, their array as long as itself.
+    pub(crate) fn lend_numbers(
+        &mut self,
+        field: &'static str,
+        numbers: &[u32],
+    ) -> Result<Vec<*const c_char>, SlurmError> {
+        numbers.iter().map(|number| self.lend(field, number.to_string())).collect()
+    }
+}
+
 /// Reads a NUL-terminated text from a buffer that a shim function filled.
 pub(crate) fn from_buffer(buffer: &[u8]) -> String {
     CStr::from_bytes_until_nul(buffer)

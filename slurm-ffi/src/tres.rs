@@ -12,13 +12,13 @@ use crate::text::Lender;
 
 /// The names behind slurmdbd's TRES numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TresNames {
+pub(crate) struct TresNames {
     names: BTreeMap<u32, String>,
 }
 
 impl TresNames {
     /// Reads all of them, deleted ones too: an old record may still name one.
-    pub fn read(database: &Database) -> Result<Self, SlurmError> {
+    pub(crate) fn read(database: &Database) -> Result<Self, SlurmError> {
         let rows = Rows::read("slurmdb_tres_get", |rows| {
             // SAFETY: the connection is open and belongs to this thread (`Database` is neither
             // Send nor Sync); `rows` is a live out-pointer.
@@ -37,10 +37,15 @@ impl TresNames {
         Ok(Self { names: (0..rows.count()).filter_map(named).collect() })
     }
 
+    /// The number behind a name.
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        self.names.iter().find(|(_, known)| *known == name).map(|(id, _)| *id)
+    }
+
     /// The amounts in `text` by name; `None` when it has a number that is not known (yet).
     ///
     /// A counter that Slurm could not read (18446744073709551614) is left out: missing is not zero.
-    pub fn named(&self, text: &str) -> Option<BTreeMap<String, u64>> {
+    pub(crate) fn named(&self, text: &str) -> Option<BTreeMap<String, u64>> {
         let mut amounts = BTreeMap::new();
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let (id, amount) = part.split_once('=')?;
@@ -54,13 +59,32 @@ impl TresNames {
     }
 }
 
+/// Runs `copy`, and once more with the names read anew when it met a number it did not know.
+pub(crate) fn retried<T>(
+    database: &Database,
+    names: &mut TresNames,
+    copy: impl Fn(&TresNames) -> Option<T>,
+) -> Result<T, SlurmError> {
+    if let Some(copied) = copy(names) {
+        return Ok(copied);
+    }
+    *names = TresNames::read(database)?;
+    copy(names).ok_or(SlurmError::NullReply { call: "slurmdb_tres_get" })
+}
+
+#[cfg(test)]
+impl<const COUNT: usize> From<[(u32, &str); COUNT]> for TresNames {
+    fn from(names: [(u32, &str); COUNT]) -> Self {
+        Self { names: names.map(|(id, name)| (id, name.to_owned())).into() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn site() -> TresNames {
-        let names = [(1, "cpu"), (3, "energy"), (1001, "gres/gpu"), (1002, "gres/gpu:h200")];
-        TresNames { names: names.map(|(id, name)| (id, name.to_owned())).into() }
+        [(1, "cpu"), (3, "energy"), (1001, "gres/gpu"), (1002, "gres/gpu:h200")].into()
     }
 
     #[test]

@@ -207,7 +207,8 @@ mod tests {
     /// A file of an earlier release gives the broker nothing new.
     #[test]
     fn what_is_not_named_is_not_allowed() {
-        let without = |line: &str| !["may_", "max_p", "nodes", "max_s"].iter().any(|it| line.starts_with(it));
+        let without =
+            |line: &str| !["may_", "max_p", "nodes", "max_s"].iter().any(|it| line.starts_with(it));
         let text: Vec<&str> = GOOD.lines().filter(|line| without(line)).collect();
         let bounds = parsed(&text.join("\n")).bounds;
         assert!(bounds.may_preempt.is_empty() && bounds.nodes.is_empty() && !bounds.import);

@@ -27,9 +27,8 @@ pub(super) fn plain(kind: &str, name: &str) -> Result<(), Refusal> {
 
 /// Refuses a description that slurmdbd could take for something else, or would not give back.
 pub(super) fn description(text: &str) -> Result<(), Refusal> {
-    let calm = |letter: char| {
-        (letter.is_ascii_graphic() || letter == ' ') && !"'\"\\`%".contains(letter)
-    };
+    let calm =
+        |letter: char| (letter.is_ascii_graphic() || letter == ' ') && !"'\"\\`%".contains(letter);
     let is_line = !text.is_empty() && text.trim() == text && text.len() <= DESCRIPTION_BYTES;
     if is_line && text.chars().all(calm) {
         return Ok(());

@@ -1,6 +1,7 @@
 //! The desk: takes a call, checks it against the bounds, has it carried out.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use slurm_wire::{Answer, Call, Refusal, RefusalCode, Welcome};
@@ -25,13 +26,15 @@ pub(super) struct Desk {
     ctl: Link,
     dbd: Link,
     accounts: Accounts,
+    /// How often the settings were looked at.
+    look_count: AtomicU64,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Desk {
     pub(super) fn new(file: BoundsFile, ctl: Link, dbd: Link, metrics: Arc<Metrics>) -> Self {
         let accounts = Accounts::under(&file.bounds.account_root);
-        Self { file, ctl, dbd, accounts, metrics }
+        Self { file, ctl, dbd, accounts, look_count: AtomicU64::new(0), metrics }
     }
 
     pub(super) fn may_call(&self, uid: u32) -> bool {

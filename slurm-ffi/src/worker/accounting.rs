@@ -7,13 +7,16 @@
 use slurm_wire::Refusal;
 
 use super::controller::misdirected;
+use crate::association::{self, Association, Wanted};
 use crate::database::Database;
 use crate::error::SlurmError;
 use crate::frame::{Outcome, Product, Task};
 use crate::handle::Seat;
+use crate::policy::{PolicyError, Writing};
+use crate::qos::QosTable;
+use crate::record;
 use crate::session::Session;
 use crate::tres::TresNames;
-use crate::{association, record};
 
 pub(super) struct AccountingSeat {
     session: Session,
@@ -28,18 +31,63 @@ impl AccountingSeat {
 
     fn call(&mut self, task: &Task) -> Result<Product, Failure> {
         let database = Database::open(self.session)?;
+        let (cluster, names) = (self.cluster.as_str(), &mut self.names);
+        let done = |outcome: Result<(), PolicyError>| Ok(outcome.map(|()| Product::Nothing)?);
         match task {
             Task::ReadDatabaseSettings => Ok(Product::DatabaseSettings(database.settings()?)),
             Task::ReadRecords { job_ids } => {
-                let names = &mut self.names;
-                Ok(Product::Records(record::read(&database, &self.cluster, job_ids, names)?))
+                Ok(Product::Records(record::read(&database, cluster, job_ids, names)?))
             }
+            Task::ReadPreempted { from, until } => Ok(Product::Records(record::read_preempted(
+                &database, cluster, *from, *until, names,
+            )?)),
             Task::ReadAssociations => {
-                Ok(Product::Associations(association::read(&database, &self.cluster)?))
+                Ok(Product::Associations(cluster_of(&database, cluster, names)?.0))
             }
-            _ => Err(Failure::Misdirected),
+            Task::ReadCluster => {
+                let (associations, qos) = cluster_of(&database, cluster, names)?;
+                Ok(Product::Cluster { associations, qos: qos.rows() })
+            }
+            Task::PutAccount { account, from } => {
+                let writing = Writing::on(&database, cluster, names);
+                done(writing.put_account(account, from.as_deref()))
+            }
+            Task::PutAccountLimits(wanted) => {
+                done(Writing::on(&database, cluster, names).put_account_limits(wanted))
+            }
+            Task::PutUser(wanted) => done(Writing::on(&database, cluster, names).put_user(wanted)),
+            Task::RemoveUser { account, user } => {
+                done(Writing::on(&database, cluster, names).remove_user(account, user))
+            }
+            Task::PutQos(wanted) => done(Writing::on(&database, cluster, names).put_qos(wanted)),
+            Task::Ping
+            | Task::ReadSettings
+            | Task::Submit(_)
+            | Task::Release { .. }
+            | Task::Cancel { .. }
+            | Task::ReadJobs { .. }
+            | Task::ReadJobRange { .. }
+            | Task::Hold { .. }
+            | Task::Nudge { .. }
+            | Task::ChangeQos { .. }
+            | Task::ReadJobsAt { .. }
+            | Task::ReadReservations
+            | Task::PutReservation(_)
+            | Task::RemoveReservation { .. }
+            | Task::Probe { .. } => Err(Failure::Misdirected),
         }
     }
+}
+
+/// Everything of one instant: all over one connection, which sees one snapshot.
+fn cluster_of(
+    database: &Database,
+    cluster: &str,
+    names: &mut TresNames,
+) -> Result<(Vec<Association>, QosTable), SlurmError> {
+    let qos = QosTable::read(database, names)?;
+    let everything = Wanted { account: None, user: None };
+    Ok((association::read(database, cluster, everything, &qos, names)?, qos))
 }
 
 impl Seat for AccountingSeat {
@@ -50,6 +98,7 @@ impl Seat for AccountingSeat {
 
 enum Failure {
     Slurm(SlurmError),
+    Policy(PolicyError),
     Misdirected,
 }
 
@@ -57,6 +106,7 @@ impl Failure {
     fn refusal(&self) -> Refusal {
         match self {
             Self::Slurm(error) => error.accounting_refusal(),
+            Self::Policy(error) => error.refusal(),
             Self::Misdirected => misdirected(),
         }
     }
@@ -65,5 +115,11 @@ impl Failure {
 impl From<SlurmError> for Failure {
     fn from(error: SlurmError) -> Self {
         Self::Slurm(error)
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::Policy(error)
     }
 }

@@ -76,8 +76,10 @@ pub enum RefusalCode {
     UnknownJob,
     /// Slurm refused the job for good (bad account, limit, gres …).
     SlurmRefused,
-    /// Slurm does not have the job's QOS, account or user yet, or not for this job.
+    /// Slurm does not have an account, user, QOS or reservation that the call names yet.
     NotKnownToSlurmYet,
+    /// Jobs of the user still wait or run under the account. Try again when they are over.
+    JobsStillThere,
     /// slurmctld did not answer; whether the call took effect is not known. Try again.
     ControllerUnavailable,
     /// slurmdbd did not answer. Try again.
@@ -98,6 +100,7 @@ impl RefusalCode {
                 | Self::WorkerReplaced
                 | Self::Busy
                 | Self::NotKnownToSlurmYet
+                | Self::JobsStillThere
         )
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use slurm_wire::{
-    AccountLimits, Answer, NewAccount, NewReservation, Policy, QosRow, Refusal, ReservationRow,
-    UserAssociation,
+    AccountLimits, Answer, NewAccount, NewReservation, Policy, QosRow, Refusal, RefusalCode,
+    ReservationRow, UserAssociation,
 };
 
 use super::{Desk, mismatch};
@@ -79,6 +79,7 @@ impl Desk {
     pub(super) fn remove_user(&self, account: String, user: String) -> Result<Answer, Refusal> {
         let tree = self.accounts.tree_with(&account, &self.dbd)?;
         self.file.bounds.check_user_removal(&account, &user, &tree)?;
+        self.check_idle(&account, &user)?;
         self.write(Task::RemoveUser { account: account.clone(), user: user.clone() })?;
         tracing::info!(account, user, "a user was shut out");
         Ok(Answer::Done)
@@ -110,6 +111,30 @@ impl Desk {
         self.run(Task::RemoveReservation { name: name.clone() })?;
         tracing::info!(reservation = name, "a reservation was ended");
         Ok(Answer::Done)
+    }
+
+    /// slurmdbd refuses to shut out a user with jobs, but hears of them seconds late: slurmctld knows
+    /// them at once. Of a user whom the system has forgotten it knows a number only.
+    fn check_idle(&self, account: &str, user: &str) -> Result<(), Refusal> {
+        let Some(uid) = bounds::uid_of(user)? else {
+            return Ok(());
+        };
+        let accounts = vec![account.to_owned()];
+        let jobs = self.jobs(Task::ReadJobsAt { partitions: Vec::new(), accounts })?;
+        let theirs: Vec<u32> = jobs
+            .iter()
+            .filter(|row| row.uid == uid && row.account.as_deref() == Some(account))
+            .filter(|row| !row.state.is_over() || row.completing)
+            .map(|row| row.job_id)
+            .collect();
+        if theirs.is_empty() {
+            return Ok(());
+        }
+        let sentence = format!(
+            "{user:?} still has jobs that wait or run under {account:?} ({theirs:?}): cancel them or \
+             wait for their end, then send the same call again"
+        );
+        Err(bounds::refusal(RefusalCode::JobsStillThere, sentence))
     }
 
     /// Changes accounts or associations. Whatever came of it, the remembered tree is old now.

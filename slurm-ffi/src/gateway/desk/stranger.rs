@@ -37,7 +37,7 @@ impl Desk {
         Ok(Answer::Done)
     }
 
-    fn jobs(&self, task: Task) -> Result<Vec<JobRow>, Refusal> {
+    pub(super) fn jobs(&self, task: Task) -> Result<Vec<JobRow>, Refusal> {
         match self.run(task)? {
             Product::Jobs(jobs) => Ok(jobs),
             other => Err(mismatch(&other)),
