@@ -8,6 +8,8 @@
 --   accounts              accounts that belong to the broker
 --   account_prefixes      prefixes of such accounts, for those that are made later
 --   typed_gpus_everywhere true: GPUs without a type are refused on the whole cluster
+--   gpus_per_node         optional: { TYPE = COUNT }, what an exclusive job of the broker must ask for
+--   probe_uid             optional: the gateway's probe, whose refusals are not worth a line in the log
 --
 -- The rule looks at who really sent the request, not at whom the job is for. What cannot be told
 -- is refused. slurmctld loads this file again when it changes: touch it after changing settings.
@@ -96,15 +98,81 @@ local function has_untyped_gpu(list)
     return false
 end
 
+-- The fields that ask for GPUs.
+local GPU_FIELDS = { "tres_per_node", "tres_per_job", "tres_per_socket", "tres_per_task" }
+
+-- A 16-bit number of a request, or nil when it is not set (NO_VAL16, INFINITE16).
+local function number(value)
+    local it = tonumber(value)
+    if it == nil or it >= 65534 then
+        return nil
+    end
+    return it
+end
+
+-- The typed GPUs of a list such as "gres:gpu:h200:2", as { h200 = 2 }; nil when there are none.
+local function typed_gpus(list)
+    local found = nil
+    for item in (text(list) or ""):gmatch("[^,]+") do
+        local rest = item:gsub("%s", ""):gsub("^gres[:/]", ""):gsub("%(.*$", "")
+        local kind, count = rest:match("^gpu:([^:=]+)[:=](%d+)$")
+        if not kind then
+            kind, count = rest:match("^gpu:([^:=]+)$"), 1
+        end
+        if kind and not kind:match("^%d+$") then
+            found = found or {}
+            found[kind] = (found[kind] or 0) + tonumber(count)
+        end
+    end
+    return found
+end
+
+-- True if a request names GPUs of a type in any of the fields.
+local function asks_typed_gpu(job)
+    for _, field in ipairs(GPU_FIELDS) do
+        if typed_gpus(job[field]) then
+            return true
+        end
+    end
+    return false
+end
+
 local function asks_untyped_gpu(job)
-    return has_untyped_gpu(job.tres_per_node) or has_untyped_gpu(job.tres_per_job)
-        or has_untyped_gpu(job.tres_per_socket) or has_untyped_gpu(job.tres_per_task)
+    for _, field in ipairs(GPU_FIELDS) do
+        if has_untyped_gpu(job[field]) then
+            return true
+        end
+    end
+    -- --ntasks-per-gpu alone makes Slurm count out GPUs of any type.
+    local per_gpu = number(job.ntasks_per_tres) or number(job.ntasks_per_gpu)
+    return per_gpu ~= nil and per_gpu > 0 and not asks_typed_gpu(job)
+end
+
+-- True if a job has its nodes for itself: by its own wish or by its partition's OverSubscribe.
+local function is_exclusive(job, partition)
+    return number(job.shared) == 0 or (partition and number(partition.max_share) == 0)
+end
+
+-- True if an exclusive job does not ask for the GPUs it gets: Slurm gives it every GPU of its nodes,
+-- asked for or not, and holds only what was asked for against its limits.
+local function takes_gpus_unasked(job)
+    local asked = typed_gpus(job.tres_per_node)
+    if not asked then
+        return true
+    end
+    for kind, count in pairs(settings.gpus_per_node or {}) do
+        if asked[kind] and asked[kind] < count then
+            return true
+        end
+    end
+    return false
 end
 
 -- Writes a sentence to the person's terminal and to slurmctld's log.
 local function refuse(code, uid, sentence)
     slurm.log_user("%s", sentence)
-    slurm.log_info("job_submit.lua refused uid %s: %s", tostring(uid), sentence)
+    local log = uid == settings.probe_uid and slurm.log_debug or slurm.log_info
+    log("job_submit.lua refused uid %s: %s", tostring(uid), sentence)
     return code
 end
 
@@ -118,6 +186,23 @@ end
 local function refuse_untyped(uid)
     return refuse(INVALID_GRES, uid,
         "GPUs must be asked for by type, as in --gres=gpu:TYPE:COUNT; sinfo -o %G shows the types.")
+end
+
+local function refuse_unasked(uid)
+    return refuse(INVALID_GRES, uid,
+        "An exclusive job gets every GPU of its node: ask for all of them by type, as in "
+        .. "--exclusive --gres=gpu:TYPE:COUNT.")
+end
+
+-- What is refused to everybody, the gateway too.
+local function refuse_gpus(uid, job, is_brokers, is_alone)
+    if (is_brokers or settings.typed_gpus_everywhere) and asks_untyped_gpu(job) then
+        return refuse_untyped(uid)
+    end
+    if is_brokers and is_alone and takes_gpus_unasked(job) then
+        return refuse_unasked(uid)
+    end
+    return slurm.SUCCESS
 end
 
 function slurm_job_submit(job, part_list, submit_uid)
@@ -143,10 +228,8 @@ function slurm_job_submit(job, part_list, submit_uid)
         return refuse(ACCESS_DENIED, submit_uid,
             "No job of the broker runs as root; submit it for the project's user.")
     end
-    if (is_brokers or settings.typed_gpus_everywhere) and asks_untyped_gpu(job) then
-        return refuse_untyped(submit_uid)
-    end
-    return slurm.SUCCESS
+    local is_alone = is_exclusive(job, part_list[partition_asked])
+    return refuse_gpus(submit_uid, job, is_brokers, is_alone)
 end
 
 function slurm_job_modify(change, job, _, modify_uid)
@@ -157,10 +240,7 @@ function slurm_job_modify(change, job, _, modify_uid)
     if is_brokers and not GATEWAY_UIDS[modify_uid] then
         return refuse_place(modify_uid, partition, account)
     end
-    if (is_brokers or settings.typed_gpus_everywhere) and asks_untyped_gpu(change) then
-        return refuse_untyped(modify_uid)
-    end
-    return slurm.SUCCESS
+    return refuse_gpus(modify_uid, change, is_brokers, is_exclusive(change))
 end
 
 slurm.log_info("job_submit.lua guards the broker's partitions and accounts")

@@ -1,11 +1,10 @@
 /*
  * libslurm behind fixed signatures: slurmctld's side. See shim.h for the rules.
  *
- * Every `#if` on Slurm's release lives in this file and in shim_db.c.
+ * Every `#if` on Slurm's release lives in the C files of this folder.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +12,11 @@
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
 
+#include "release.h"
 #include "shim.h"
-
-#define RELEASE_FROM(major, minor) (SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(major, minor, 0))
 
 /* Exported by every libslurm we know but in no header: looked up weakly, so that it may vanish. */
 extern const char *slurm_job_reason_string(int reason) __attribute__((weak));
-
-/* The error of a call that has just failed. libslurm sometimes fails without setting errno. */
-static int last_error(void)
-{
-	return errno ? errno : SHIM_UNKNOWN;
-}
 
 uint32_t shim_header_release(void)
 {
@@ -98,6 +90,8 @@ void shim_settings_view(const shim_settings_reply *reply, shim_settings *view)
 		.mcs_plugin = conf->mcs_plugin,
 		.mcs_parameters = conf->mcs_plugin_params,
 		.job_submit_plugins = conf->job_submit_plugins,
+		.preempt_type = conf->preempt_type,
+		.priority_type = conf->priority_type,
 		.accounting_storage_enforce = conf->accounting_storage_enforce,
 		.enforce_part_limits = conf->enforce_part_limits,
 		.private_data = conf->private_data,
@@ -106,6 +100,9 @@ void shim_settings_view(const shim_settings_reply *reply, shim_settings *view)
 		.max_job_id = conf->max_job_id,
 		.min_job_age_s = conf->min_job_age,
 		.slurm_user_id = conf->slurm_user_id,
+		.preempt_mode = conf->preempt_mode,
+		.preempt_exempt_s = conf->preempt_exempt_time,
+		.priority_weight_qos = conf->priority_weight_qos,
 	};
 }
 
@@ -116,6 +113,33 @@ void shim_free_settings(shim_settings_reply *reply)
 #else
 	slurm_free_ctl_conf((slurm_conf_t *) reply);
 #endif
+}
+
+int shim_load_nodes(shim_nodes_reply **reply)
+{
+	node_info_msg_t *nodes = NULL;
+
+	*reply = NULL;
+	errno = 0;
+	if (slurm_load_node((time_t) 0, &nodes, SHOW_ALL))
+		return last_error();
+	*reply = (shim_nodes_reply *) nodes;
+	return 0;
+}
+
+uint32_t shim_node_count(const shim_nodes_reply *reply)
+{
+	return ((const node_info_msg_t *) reply)->record_count;
+}
+
+const char *shim_node_gres(const shim_nodes_reply *reply, uint32_t index)
+{
+	return ((const node_info_msg_t *) reply)->node_array[index].gres;
+}
+
+void shim_free_nodes(shim_nodes_reply *reply)
+{
+	slurm_free_node_info_msg((node_info_msg_t *) reply);
 }
 
 int shim_load_job(uint32_t job_id, shim_jobs_reply **reply)
@@ -207,6 +231,32 @@ void shim_free_jobs(shim_jobs_reply *reply)
 	slurm_free_job_info_msg((job_info_msg_t *) reply);
 }
 
+int shim_expand_hosts(const char *nodes, char **names)
+{
+	struct hostlist *hosts;
+	size_t size = 0;
+	FILE *text;
+	char *host;
+
+	*names = NULL;
+	text = open_memstream(names, &size);
+	if (!text)
+		return last_error();
+	hosts = slurm_hostlist_create(nodes);
+	while (hosts && (host = slurm_hostlist_shift(hosts))) {
+		fprintf(text, "%s\n", host);
+		free(host); /* as below */
+	}
+	if (hosts)
+		slurm_hostlist_destroy(hosts);
+	if (fclose(text) || !hosts) {
+		free(*names);
+		*names = NULL;
+		return SHIM_UNKNOWN;
+	}
+	return 0;
+}
+
 int shim_host_at(const char *nodes, uint32_t index, char *buffer, size_t size)
 {
 	int code = SHIM_UNKNOWN;
@@ -230,105 +280,4 @@ int shim_host_at(const char *nodes, uint32_t index, char *buffer, size_t size)
 	}
 	slurm_hostlist_destroy(hosts);
 	return code;
-}
-
-static void set_job_id(job_desc_msg_t *job, uint32_t job_id)
-{
-#if RELEASE_FROM(25, 11)
-	job->step_id.job_id = job_id;
-#else
-	job->job_id = job_id;
-#endif
-}
-
-/* libslurm's descriptions are not const-correct; it reads these strings and keeps none of them. */
-#define LENT(text) ((char *) (text))
-
-int shim_submit(const shim_submission *submission, uint32_t *job_id)
-{
-	job_desc_msg_t job;
-	submit_response_msg_t *answer = NULL;
-
-	*job_id = 0;
-	memset(&job, 0, sizeof(job));
-	slurm_init_job_desc_msg(&job);
-	set_job_id(&job, submission->job_id);
-	job.admin_comment = LENT(submission->admin_comment);
-	job.account = LENT(submission->account);
-	job.partition = LENT(submission->partition);
-	job.qos = LENT(submission->qos);
-	job.name = LENT(submission->name);
-	job.tres_per_node = LENT(submission->tres_per_node);
-	job.work_dir = LENT(submission->work_dir);
-	job.std_in = LENT("/dev/null");
-	job.std_out = LENT(submission->std_out);
-	job.std_err = LENT(submission->std_err);
-	job.script = LENT(submission->script);
-	job.environment = (char **) submission->environment;
-	job.env_size = submission->environment_count;
-	job.user_id = submission->uid;
-	job.group_id = submission->gid;
-	job.time_limit = submission->time_limit_min;
-	job.min_nodes = 1;
-	job.max_nodes = 1;
-	job.num_tasks = 1;
-	job.min_cpus = submission->cpu_count;
-	job.cpus_per_task = (uint16_t) submission->cpu_count;
-	if (submission->memory_mib)
-		job.pn_min_memory = submission->memory_mib;
-	job.priority = 0; /* held, but by its user: shim_hold follows */
-	job.requeue = 0;
-
-	errno = 0;
-	if (slurm_submit_batch_job(&job, &answer) || !answer)
-		return last_error();
-	/* answer->error_code is only a warning here, such as ESLURM_JOB_HELD. */
-#if RELEASE_FROM(25, 11)
-	*job_id = answer->step_id.job_id;
-#else
-	*job_id = answer->job_id;
-#endif
-	slurm_free_submit_response_response_msg(answer);
-	return 0;
-}
-
-static int update_priority(uint32_t job_id, uint32_t priority, uint32_t hold)
-{
-	job_desc_msg_t job;
-	int code;
-
-	memset(&job, 0, sizeof(job));
-	slurm_init_job_desc_msg(&job);
-	set_job_id(&job, job_id);
-	job.priority = priority;
-	job.alloc_sid = hold; /* on an update this field carries the kind of hold */
-	errno = 0;
-	code = slurm_update_job(&job);
-	if (!code)
-		return 0;
-	return code > 0 ? code : last_error();
-}
-
-int shim_hold(uint32_t job_id)
-{
-	return update_priority(job_id, 0, ALLOC_SID_ADMIN_HOLD);
-}
-
-int shim_release(uint32_t job_id)
-{
-	/* INFINITE lets slurmctld compute it: what `scontrol release` sends. */
-	return update_priority(job_id, INFINITE, 0);
-}
-
-int shim_cancel(uint32_t job_id)
-{
-	char text[16];
-	int code;
-
-	snprintf(text, sizeof(text), "%u", job_id);
-	errno = 0;
-	code = slurm_kill_job2(text, SIGKILL, 0, NULL);
-	if (!code)
-		return 0;
-	return code > 0 ? code : last_error(); /* 26.05 returns the number itself */
 }

@@ -25,6 +25,12 @@ pub enum SlurmError {
         /// The call.
         call: &'static str,
     },
+    /// The change is for a job that still waits, and this one does not.
+    #[error("job {job_id} waits no longer; cancel it to stop it")]
+    NotWaiting {
+        /// Slurm's job id.
+        job_id: u32,
+    },
     /// A text with a NUL inside cannot be passed to C.
     #[error("the field {field} contains a NUL byte")]
     NulInside {
@@ -49,7 +55,7 @@ impl SlurmError {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Failed { code, .. } => Some(*code),
-            Self::NullReply { .. } | Self::NulInside { .. } => None,
+            Self::NullReply { .. } | Self::NotWaiting { .. } | Self::NulInside { .. } => None,
         }
     }
 
@@ -79,14 +85,39 @@ impl SlurmError {
                 !verdict || NOT_NOW.iter().any(|later| self.is(*later))
             }
             Self::NullReply { .. } => true,
-            Self::NulInside { .. } => false,
+            Self::NotWaiting { .. } | Self::NulInside { .. } => false,
         }
+    }
+
+    /// True when slurmctld lacks something that the broker may be about to put there.
+    ///
+    /// Without an association the user gets ESLURM_INVALID_ACCOUNT too (measured on 22.05).
+    fn is_not_known_yet(&self) -> bool {
+        const NOT_YET: [u32; 5] = [
+            sys::ESLURM_INVALID_ACCOUNT,
+            sys::ESLURM_INVALID_QOS,
+            sys::ESLURM_PARTITION_ASSOC,
+            sys::ESLURM_RESERVATION_ACCESS,
+            sys::ESLURM_RESERVATION_INVALID,
+        ];
+        NOT_YET.iter().any(|code| self.is(*code))
     }
 
     /// The refusal for a call to slurmctld.
     pub fn controller_refusal(&self) -> Refusal {
         if self.is(sys::ESLURM_INVALID_JOB_ID) {
             return self.refusal(RefusalCode::UnknownJob, "slurmctld does not know this job");
+        }
+        if matches!(self, Self::NotWaiting { .. }) {
+            return self.refusal(RefusalCode::SlurmRefused, "too late");
+        }
+        if self.is_not_known_yet() {
+            return self.refusal(
+                RefusalCode::NotKnownToSlurmYet,
+                "slurmctld does not have the account, the user under it, the QOS or the reservation \
+                 yet, or not for this job: see what `mimer cluster diff` shows as missing, then send \
+                 the same call again",
+            );
         }
         if self.retry() {
             return self.refusal(
@@ -133,8 +164,18 @@ mod tests {
 
     #[test]
     fn a_verdict_of_slurmctld_is_final() {
-        for code in [2002, 2010, 2014, 2045, 2050, 2066, 2072, 8000] {
+        for code in [2002, 2010, 2014, 2050, 2072, 8000] {
             assert_eq!(failed(code).controller_refusal().code, RefusalCode::SlurmRefused);
+        }
+    }
+
+    /// The numbers are those of slurm_errno.h, the same from 22.05 to 26.05.
+    #[test]
+    fn what_is_not_in_slurm_yet_may_be_soon() {
+        for code in [2045, 2052, 2053, 2066, 2130] {
+            let refusal = failed(code).controller_refusal();
+            assert_eq!(refusal.code, RefusalCode::NotKnownToSlurmYet, "error {code}");
+            assert!(refusal.code.retry_helps());
         }
     }
 

@@ -21,6 +21,22 @@ fn entries(detail: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The GPU types in a node's GRES as slurm.conf has it: `h200` of `gpu:h200:8(S:0-1)`.
+pub(crate) fn gpu_types(gres: &str) -> Vec<String> {
+    entries(gres)
+        .filter(|entry| is_gpu(entry))
+        .filter_map(gpu_type)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// What stands between the name and the count; a lone number is a count.
+fn gpu_type(entry: &str) -> Option<&str> {
+    let entry = entry.split_once('(').map_or(entry, |(entry, _)| entry);
+    let word = entry.split(':').nth(1)?;
+    (!word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit())).then_some(word)
+}
+
 fn is_gpu(entry: &str) -> bool {
     entry == "gpu" || entry.starts_with("gpu:") || entry.starts_with("gpu(")
 }
@@ -54,6 +70,13 @@ mod tests {
     #[test]
     fn single_gpus_and_ranges_mix() {
         assert_eq!(gpu_indexes("gpu:h200:4(IDX:0,2-3,7)"), [0, 2, 3, 7]);
+    }
+
+    #[test]
+    fn a_type_stands_between_name_and_count() {
+        assert_eq!(gpu_types("gpu:h200:8(S:0-1),nic:mlx:2"), ["h200"]);
+        assert_eq!(gpu_types("gpu:1g.18gb:7,gpu:a40:2"), ["1g.18gb", "a40"]);
+        assert_eq!(gpu_types("gpu:8,gpu"), [] as [&str; 0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use slurm_ffi::bounds::BoundsFile;
 use slurm_ffi::frame::WorkerKind;
-use slurm_ffi::{gateway, worker};
+use slurm_ffi::{gateway, probe, worker};
 use tracing_subscriber::EnvFilter;
 
 /// Lets the broker do a bounded set of things in Slurm.
@@ -41,6 +41,9 @@ enum Role {
         #[arg(long)]
         cluster: String,
     },
+    /// Try the broker's doors as whoever runs this; the gateway starts it itself.
+    #[command(hide = true)]
+    Probe,
 }
 
 fn main() -> ExitCode {
@@ -54,9 +57,12 @@ fn main() -> ExitCode {
 }
 
 fn begin(arguments: Arguments) -> anyhow::Result<()> {
-    if let Some(Role::Worker { kind, cluster }) = arguments.role {
-        let conf = lone_slurm_conf()?;
-        return Ok(worker::run(kind, &conf, &cluster)?);
+    match arguments.role {
+        Some(Role::Worker { kind, cluster }) => {
+            return Ok(worker::run(kind, &lone_slurm_conf()?, &cluster)?);
+        }
+        Some(Role::Probe) => return Ok(probe::run(&lone_slurm_conf()?)?),
+        None => (),
     }
     let Some(config) = arguments.config else {
         bail!("name the bounds file: mimer-slurm-gateway --config /etc/mimer/slurm-gateway.toml");

@@ -8,6 +8,7 @@ use slurm_wire::SettingFault;
 
 use crate::settings::ControllerSettings;
 
+pub mod door;
 mod rules;
 
 pub use rules::faults;
@@ -38,11 +39,17 @@ pub enum Need {
     OwnJobIds,
     /// The node's prolog runs before the job.
     EarlyProlog,
+    /// GPUs are counted by type.
+    CountedTypes,
+    /// Jobs make way for jobs of another QOS.
+    Preemption,
+    /// A QOS has its say in the order of the queue.
+    QosPriority,
 }
 
 impl Need {
     /// All of them: what a production site wants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::SameRelease,
         Self::SameCluster,
         Self::Privilege,
@@ -54,6 +61,9 @@ impl Need {
         Self::ClosedDoor,
         Self::OwnJobIds,
         Self::EarlyProlog,
+        Self::CountedTypes,
+        Self::Preemption,
+        Self::QosPriority,
     ];
 }
 

@@ -144,6 +144,7 @@ fn send(_session: Session, spec: &JobSpec) -> Result<u32, SlurmError> {
         account: loan.lend("account", spec.account.as_str())?,
         partition: loan.lend("partition", spec.partition.as_str())?,
         qos: loan.lend_option("qos", spec.qos.as_deref())?,
+        reservation: loan.lend_option("reservation", spec.reservation.as_deref())?,
         name: loan.lend("name", spec.name.as_str())?,
         tres_per_node: loan
             .lend("gpu_type", format!("gres:gpu:{}:{}", spec.gpu_type, spec.gpu_count))?,
@@ -153,12 +154,14 @@ fn send(_session: Session, spec: &JobSpec) -> Result<u32, SlurmError> {
         script: loan.lend("script", spec.script.as_str())?,
         environment: environment.as_ptr(),
         environment_count: u32::try_from(environment.len()).unwrap_or(u32::MAX),
+        deadline: spec.deadline.unwrap_or(0),
         memory_mib: spec.memory_mib.unwrap_or(0),
         job_id: spec.job_id,
         uid: spec.uid,
         gid: spec.gid,
         time_limit_min: spec.time_limit_min,
         cpu_count: spec.cpu_count,
+        whole_node: u32::from(spec.whole_node),
     };
     let mut job_id = 0;
     // SAFETY: libslurm is initialised. Every pointer is null or lent by `loan` or `environment`,

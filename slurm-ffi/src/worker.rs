@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::Signal;
 
+use crate::error::SlurmError;
 use crate::frame::{Done, Order, WorkerKind};
 use crate::handle::SlurmHandle;
 use crate::session::{Session, SessionError};
@@ -29,6 +30,9 @@ pub enum WorkerError {
     /// libslurm could not be initialised.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// slurmctld gave the probe no answer.
+    #[error(transparent)]
+    Slurm(#[from] SlurmError),
     /// A pipe or a thread could not be had.
     #[error("the worker could not be set up")]
     System(#[from] io::Error),
@@ -74,7 +78,7 @@ pub fn run(kind: WorkerKind, conf: &Path, cluster: &str) -> Result<(), WorkerErr
 
 /// Keeps the pipe to the supervisor for ourselves: what libslurm or a plugin prints goes to
 /// standard error, where it is logged.
-fn take_standard_output() -> io::Result<File> {
+pub(crate) fn take_standard_output() -> io::Result<File> {
     let pipe = rustix::io::dup(io::stdout())?;
     rustix::stdio::dup2_stdout(io::stderr())?;
     Ok(File::from(pipe))

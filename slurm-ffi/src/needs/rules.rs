@@ -2,6 +2,8 @@
 
 use super::{ControllerSettings, DatabaseSettings, Expectation, Need, SettingFault, fault};
 
+mod share;
+
 /// Bits of AccountingStorageEnforce; no public header of Slurm has them, the numbers are those of
 /// its accounting_storage code since 2.6 and were read back from slurmctld 22.05.
 const ENFORCE: [(u32, &str); 4] =
@@ -43,6 +45,9 @@ fn faults_of(
         Need::ClosedDoor => closed_door(controller),
         Need::OwnJobIds => own_job_ids(controller, expected),
         Need::EarlyProlog => early_prolog(controller),
+        Need::CountedTypes => share::counted_types(controller),
+        Need::Preemption => return share::preemption(controller),
+        Need::QosPriority => return share::priority(controller),
     };
     one.into_iter().collect()
 }
@@ -116,8 +121,7 @@ fn counted_gpus(controller: &ControllerSettings) -> Option<SettingFault> {
             "gres/gpu",
             &controller.accounting_storage_tres,
             "charging",
-            "Add gres/gpu (and gres/gpu:TYPE for each type) to AccountingStorageTRES in slurm.conf \
-             and restart slurmctld: jobs that ran before are recorded without GPUs.",
+            "Add gres/gpu to AccountingStorageTRES in slurm.conf and restart slurmctld: jobs that ran before are recorded without GPUs.",
         )
     })
 }

@@ -1,7 +1,8 @@
 //! The seat that talks to slurmctld.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use slurm_wire::{JobRow, Refusal, RefusalCode};
 
@@ -11,7 +12,7 @@ use crate::error::SlurmError;
 use crate::frame::{Outcome, Product, Task};
 use crate::handle::Seat;
 use crate::session::Session;
-use crate::{change, job, settings, submit};
+use crate::{change, job, probe, reservation, settings, submit};
 
 /// Up to so many jobs are asked for one by one; above that, all at once is cheaper.
 const ONE_BY_ONE: usize = 16;
@@ -28,27 +29,44 @@ impl ControllerSeat {
 
     fn call(&self, task: Task) -> Outcome {
         let refused = |error: SlurmError| error.controller_refusal();
+        let done =
+            |outcome: Result<(), SlurmError>| outcome.map(|()| Product::Nothing).map_err(refused);
         match task {
-            Task::Ping => change::ping(self.session).map(|()| Product::Nothing).map_err(refused),
+            Task::Ping => done(change::ping(self.session)),
             Task::ReadSettings => settings::load(self.session)
                 .map(|settings| Product::Settings(Box::new(settings)))
                 .map_err(refused),
             Task::Submit(spec) => submit::submit(self.session, &spec)
                 .map(Product::Submitted)
                 .map_err(|error| error.refusal()),
-            Task::Release { job_id } => {
-                change::release(self.session, job_id).map(|()| Product::Nothing).map_err(refused)
-            }
-            Task::Cancel { job_id } => {
-                change::cancel(self.session, job_id).map(|()| Product::Nothing).map_err(refused)
-            }
+            Task::Release { job_id } => done(change::release(self.session, job_id)),
+            Task::Cancel { job_id } => done(change::cancel(self.session, job_id)),
+            Task::Hold { job_id } => done(change::hold_waiting(self.session, job_id)),
+            Task::Nudge { job_id } => done(change::nudge(self.session, job_id)),
+            Task::ChangeQos { job_id, qos } => done(change::change_qos(self.session, job_id, &qos)),
             Task::ReadJobs { job_ids } => self.jobs(&job_ids).map(Product::Jobs).map_err(refused),
             Task::ReadJobRange { first, last } => job::load_jobs(self.session)
                 .map(|jobs| Product::Jobs(within(jobs, |id| (first..=last).contains(&id))))
                 .map_err(refused),
-            Task::ReadDatabaseSettings | Task::ReadRecords { .. } | Task::ReadAssociations => {
-                Err(misdirected())
+            Task::ReadJobsAt { partitions, accounts } => job::load_jobs(self.session)
+                .map(|jobs| Product::Jobs(at(jobs, &partitions, &accounts)))
+                .map_err(refused),
+            Task::ReadReservations => {
+                reservation::load(self.session).map(Product::Reservations).map_err(refused)
             }
+            Task::PutReservation(wanted) => done(reservation::put(self.session, &wanted, now_s())),
+            Task::RemoveReservation { name } => done(reservation::remove(self.session, &name)),
+            Task::Probe(doors) => Ok(Product::Probed(probe::send(&doors))),
+            Task::ReadDatabaseSettings
+            | Task::ReadRecords { .. }
+            | Task::ReadAssociations
+            | Task::ReadCluster
+            | Task::ReadPreempted { .. }
+            | Task::PutAccount { .. }
+            | Task::PutAccountLimits(_)
+            | Task::PutUser(_)
+            | Task::RemoveUser { .. }
+            | Task::PutQos(_) => Err(misdirected()),
         }
     }
 
@@ -84,7 +102,49 @@ fn within(mut jobs: Vec<JobRow>, wanted: impl Fn(u32) -> bool) -> Vec<JobRow> {
     jobs
 }
 
+/// Jobs that may run on one of the partitions or are charged to one of the accounts.
+fn at(mut jobs: Vec<JobRow>, partitions: &[String], accounts: &[String]) -> Vec<JobRow> {
+    let partitions: BTreeSet<&str> = partitions.iter().map(String::as_str).collect();
+    // Slurm compares account names without case.
+    let accounts: BTreeSet<String> = accounts.iter().map(|it| it.to_lowercase()).collect();
+    jobs.retain(|job| {
+        let asked = job.partition.as_deref().unwrap_or_default();
+        let account = job.account.as_deref().unwrap_or_default().to_lowercase();
+        asked.split(',').any(|it| partitions.contains(it)) || accounts.contains(&account)
+    });
+    jobs
+}
+
+/// Seconds since the epoch.
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// A task for the other worker: a fault of the supervisor's.
 pub(super) fn misdirected() -> Refusal {
     refusal(RefusalCode::MalformedCall, "the call went to the wrong worker: a fault of the gateway")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    fn job(job_id: u32, partition: &str, account: &str) -> JobRow {
+        let (partition, account) = (Some(partition.to_owned()), Some(account.to_owned()));
+        JobRow { job_id, partition, account, ..example::row() }
+    }
+
+    #[test]
+    fn a_job_is_found_by_any_of_its_partitions_and_by_its_account_in_any_case() {
+        let jobs = vec![
+            job(1, "research", "physics"),
+            job(2, "research,gpu", "physics"),
+            job(3, "research", "PUB_Demo"),
+            job(4, "gpu2", "pub_demo2"),
+        ];
+        let found = at(jobs, &["gpu".to_owned()], &["pub_demo".to_owned()]);
+        assert_eq!(found.iter().map(|job| job.job_id).collect::<Vec<_>>(), [2, 3]);
+    }
 }

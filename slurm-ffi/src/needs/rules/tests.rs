@@ -19,6 +19,12 @@ fn good() -> (ControllerSettings, DatabaseSettings, Expectation) {
         min_job_age_s: 300,
         slurm_user_id: 64030,
         own_uid: 0,
+        preempt_type: "preempt/qos".to_owned(),
+        preempt_mode: "REQUEUE".to_owned(),
+        preempt_exempt_s: 0,
+        priority_type: "priority/multifactor".to_owned(),
+        priority_weight_qos: 10_000,
+        gpu_types: ["h200".to_owned()].into(),
     };
     let database =
         Ok("DbdHost  = localhost\nPrivateData   = accounts,jobs,reservations,usage,users\n"
@@ -65,6 +71,44 @@ fn typed_gpus_alone_are_not_counted_gpus() {
 }
 
 #[test]
+fn every_type_of_the_nodes_is_counted_by_itself() {
+    let (mut controller, database, expected) = good();
+    controller.gpu_types.insert("a40".to_owned());
+    let found = faults(&controller, &database, &expected);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].sentence.starts_with("Add gres/gpu:a40 to"), "{}", found[0].sentence);
+    assert_eq!(found[0].feature, "Slurm's own limit for each class");
+}
+
+#[test]
+fn a_share_without_preemption_is_a_fault_of_that_feature_alone() {
+    let share = "guaranteed share and crisis mode";
+    let feature = |spoil: fn(&mut ControllerSettings)| {
+        let (mut controller, database, expected) = good();
+        spoil(&mut controller);
+        let found = faults(&controller, &database, &expected);
+        assert_eq!(found.len(), 1, "{found:?}");
+        (found[0].setting.clone(), found[0].feature.clone())
+    };
+    let one = |setting: &str, feature: &str| (setting.to_owned(), feature.to_owned());
+    assert_eq!(feature(|it| it.preempt_type = "preempt/none".into()), one("PreemptType", share));
+    assert_eq!(feature(|it| it.preempt_mode = "SUSPEND".into()), one("PreemptMode", share));
+    assert_eq!(feature(|it| it.preempt_exempt_s = 60), one("PreemptExemptTime", share));
+    let priority = "crisis mode's priority";
+    assert_eq!(
+        feature(|it| it.priority_type = "priority/basic".into()),
+        one("PriorityType", priority)
+    );
+    assert_eq!(feature(|it| it.priority_weight_qos = 0), one("PriorityWeightQOS", priority));
+}
+
+#[test]
+fn a_qos_that_is_not_enforced_is_named_for_the_share_too() {
+    let spoiled = named(|site, _| site.enforce = 0x13);
+    assert_eq!(spoiled, ["AccountingStorageEnforce", "AccountingStorageEnforce"]);
+}
+
+#[test]
 fn the_spelling_of_mcs_that_leaks_is_a_fault() {
     let spoiled =
         named(|site, _| site.mcs_parameters = "ondemand,ondemandselect,privatedata".into());
@@ -90,7 +134,9 @@ fn every_sentence_says_what_to_do() {
     let (_, _, expected) = good();
     let nothing_right = ControllerSettings { own_uid: 1, ..ControllerSettings::default() };
     let found = faults(&nothing_right, &Ok(String::new()), &expected);
-    assert_eq!(found.len(), Need::ALL.len() + 2, "two needs have two settings each");
+    // PrivateData, labels and priority have two settings each, preemption three here; of no node
+    // there is no type to count.
+    assert_eq!(found.len(), Need::ALL.len() + 1 + 1 + 1 + 2 - 1, "{found:?}");
     for fault in found {
         assert!(fault.sentence.ends_with('.'), "{}", fault.setting);
         assert!(!fault.feature.is_empty(), "{}", fault.setting);
