@@ -6,14 +6,21 @@
 //! lock, which has the last word when two jobs race for the last GPU-second.
 
 use accounting::rate_card::Rate;
-use chrono::{DateTime, Utc};
-use record::{GpuSeconds, MicroSek};
-use serde::Serialize;
+use chrono::{DateTime, TimeDelta, Utc};
+use record::{GpuSeconds, Language, MicroSek};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{permit::Permit, project::DataClass};
+use crate::{
+    agency::Category,
+    limit::{policy::Step, use_limit::UseLimit},
+    permit::Permit,
+    pool::AllocationUnit,
+    project::DataClass,
+};
 
 mod data;
+mod limits;
 mod offer;
 mod reason;
 mod snapshot;
@@ -32,7 +39,8 @@ pub const GRACE_S: i64 = 60;
 pub struct Ask {
     /// Who.
     pub person_id: Uuid,
-    /// Units of the class, all on one node.
+    /// GPUs, or MIG instances where the class has those, all on one node. A class of whole nodes
+    /// takes all GPUs of a node or none.
     pub gpu_count: i64,
     /// The job's time limit.
     pub wall_time_s: i64,
@@ -64,6 +72,35 @@ pub struct Snapshot {
     pub permits: Vec<Permit>,
     /// What the job's links bring.
     pub staged: Vec<StagedDataset>,
+    /// The limits at once that are in force for the agency and the project, of every class.
+    pub limits: Vec<UseLimit>,
+    /// What open attempts of the agency's projects use; `None`: not counted, which is well only
+    /// where no limit applies ([`Snapshot::needs_count`]). The caller knows, like what is staged.
+    pub in_use: Option<Vec<InUse>>,
+    /// Set when the agency has used so much that, by its own decision, no new jobs start.
+    pub stopped: Option<Stopped>,
+}
+
+/// What waiting and running jobs of one project use of one class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUse {
+    /// Whose jobs.
+    pub project_id: Uuid,
+    /// Of which class.
+    pub class: String,
+    /// Their GPUs, as Slurm was asked for them.
+    pub gpus: i64,
+    /// How many jobs.
+    pub jobs: i64,
+}
+
+/// The step of the agency's policy from which no new jobs start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The agency's decision.
+    pub limit_policy_id: Uuid,
+    /// The step that is reached.
+    pub step: Step,
 }
 
 /// What the decision needs to know of the project.
@@ -71,6 +108,10 @@ pub struct Snapshot {
 pub struct ProjectFacts {
     /// Which.
     pub project_id: Uuid,
+    /// Whose project it is.
+    pub agency_id: Uuid,
+    /// What kind of applicant that is: it picks the price.
+    pub category: Category,
     /// How protected its data are.
     pub data_class: DataClass,
     /// Whether the person asked about is a member.
@@ -86,6 +127,8 @@ pub struct GrantFacts {
     pub valid_from: DateTime<Utc>,
     /// Its end.
     pub valid_until: DateTime<Utc>,
+    /// When another grant took its place, where one did.
+    pub superseded_at: Option<DateTime<Utc>>,
     /// The longest wall time of one job.
     pub max_wall_time_s: i64,
     /// The most GPUs of one job.
@@ -100,12 +143,12 @@ pub struct GrantFacts {
     pub opens_at: Option<DateTime<Utc>>,
     /// Where its jobs run.
     pub pool: PoolFacts,
-    /// The price at the snapshot's instant; `None` if no rate card has one.
+    /// The category's price at the snapshot's instant; `None` if no rate card has one.
     pub rate: Option<Rate>,
 }
 
 /// Where a grant's jobs run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolFacts {
     /// Which pool.
     pub pool_id: Uuid,
@@ -119,8 +162,10 @@ pub struct PoolFacts {
     pub class: String,
     /// The GPU type that Slurm knows the class by.
     pub gpu_type: String,
-    /// GPUs in one node.
+    /// GPUs, or MIG instances, in one node.
     pub gpus_per_node: i64,
+    /// What is allocated as one.
+    pub unit: AllocationUnit,
 }
 
 /// Yes, and on what.
@@ -128,6 +173,12 @@ pub struct PoolFacts {
 pub struct Admitted {
     /// The grants to hold on, oldest expiry first; no more than the job needs.
     pub grant_ids: Vec<Uuid>,
+    /// Whole units of the class: GPUs, MIG instances or nodes.
+    pub units: i64,
+    /// GPUs of the pool's type that Slurm is asked for, and that are held and charged.
+    pub gpu_count: i64,
+    /// Whether Slurm must let nobody else onto the node.
+    pub whole_node: bool,
     /// The hold: GPUs × (wall time + [`GRACE_S`]).
     pub gpu_seconds: GpuSeconds,
     /// What the hold costs at most.
@@ -142,7 +193,7 @@ pub struct Admitted {
 
 /// No, and why: every reason that could be seen, at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("refused: {}", .reasons.iter().map(Reason::code).collect::<Vec<_>>().join(", "))]
+#[error("{}", self.sentence(Language::English))]
 pub struct Refusal {
     /// At least one; the first is the one to mend first.
     pub reasons: Vec<Reason>,
@@ -153,6 +204,20 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         self.reasons.first().map_or("refused", Reason::code)
     }
+
+    /// The sentences of all reasons, one after another.
+    pub fn sentence(&self, language: Language) -> String {
+        let sentences: Vec<String> =
+            self.reasons.iter().map(|reason| reason.sentence(language)).collect();
+        sentences.join(" ")
+    }
+}
+
+impl Snapshot {
+    /// Whether a limit at once applies to jobs of `class`, so that the use must be counted.
+    pub fn needs_count(&self, class: &str) -> bool {
+        self.limits.iter().any(|limit| limit.bounds(class))
+    }
 }
 
 impl Ask {
@@ -162,6 +227,13 @@ impl Ask {
     fn gpu_seconds(&self) -> GpuSeconds {
         let seconds = self.gpu_count.saturating_mul(self.wall_time_s.saturating_add(GRACE_S));
         GpuSeconds::new(seconds).unwrap_or(GpuSeconds::ZERO)
+    }
+
+    /// When the job is over if it starts now and takes all of its time.
+    fn over_at(&self) -> DateTime<Utc> {
+        TimeDelta::try_seconds(self.wall_time_s)
+            .and_then(|wall_time| self.now.checked_add_signed(wall_time))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 
@@ -178,10 +250,18 @@ pub fn decide(ask: &Ask, snapshot: &Snapshot) -> Result<Admitted, Refusal> {
         return refuse(Reason::NothingAsked);
     }
     let mut reasons = data::faults(ask, project.data_class, snapshot);
-    match offer::best(ask, &snapshot.grants) {
-        Ok(admitted) if reasons.is_empty() => return Ok(admitted),
-        Ok(_) => {}
-        Err(more) => reasons.extend(more),
+    reasons.extend(limits::faults(ask, snapshot));
+    let offer = match offer::best(ask, &snapshot.grants) {
+        Ok(admitted) => Some(admitted),
+        Err(more) => {
+            reasons.extend(more);
+            None
+        }
+    };
+    // Last, because a shorter job mends it: what is missing altogether is to be mended first.
+    reasons.extend(data::ends_too_soon(ask, project.data_class, snapshot));
+    match offer {
+        Some(admitted) if reasons.is_empty() => Ok(admitted),
+        _ => Err(Refusal { reasons }),
     }
-    Err(Refusal { reasons })
 }

@@ -1,7 +1,8 @@
 //! Whether the permits allow this person these data.
 //!
 //! A confidential project needs at least one valid permit that names the person, whether or not the
-//! job brings data; each dataset that a link brings needs the permit its link was opened under.
+//! job brings data; each dataset that a link brings needs the permit its link was opened under. A
+//! permit must last until the job would be over if it started at once.
 
 use super::{Ask, Reason, Snapshot, StagedDataset};
 use crate::{
@@ -68,6 +69,39 @@ fn dataset_fault(ask: &Ask, staged: &StagedDataset, permits: &[Permit]) -> Optio
         now: ask.now,
     };
     permit::check(permit, &question).err().map(Reason::from)
+}
+
+/// The permits that hold now and end before the job would, each once.
+///
+/// Of the permits that let the person compute, one that lasts is enough; a dataset's own must last.
+pub(super) fn ends_too_soon(ask: &Ask, data_class: DataClass, snapshot: &Snapshot) -> Vec<Reason> {
+    let question =
+        permit::Ask { person_id: ask.person_id, dataset: None, environment: None, now: ask.now };
+    let of_person = match data_class {
+        DataClass::Open => None,
+        DataClass::Confidential => snapshot
+            .permits
+            .iter()
+            .filter(|permit| permit::check(permit, &question).is_ok())
+            .max_by_key(|permit| permit.valid_until),
+    };
+    let of_datasets = snapshot.staged.iter().filter_map(|staged| {
+        let is_its = |permit: &&Permit| permit.permit_id == staged.permit_id;
+        snapshot
+            .permits
+            .iter()
+            .find(is_its)
+            .filter(|_| dataset_fault(ask, staged, &snapshot.permits).is_none())
+    });
+    let mut reasons = Vec::new();
+    for permit in of_person.into_iter().chain(of_datasets) {
+        let (permit_id, ends_at) = (permit.permit_id, permit.valid_until);
+        let reason = Reason::PermitEndsTooSoon { permit_id, ends_at, asked_s: ask.wall_time_s };
+        if ends_at < ask.over_at() && !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
 }
 
 impl From<PermitRefusal> for Reason {

@@ -3,15 +3,17 @@
 //! A job runs in one place and is paid from one fund, so grants are weighed together only when both
 //! are the same. Among them the oldest expiry burns first. The arithmetic of what a grant has room
 //! for is the ledger's own: time and money are cut at the same second, and the cost of the parts is
-//! the cost of the whole.
+//! the cost of the whole. What is held and asked of Slurm is whole units of the class; a job that
+//! asks for a part of one is refused, because a node that it did not ask for costs many times more.
 
 use std::cmp::Reverse;
 
 use accounting::rate::Price;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use record::{GpuSeconds, MicroSek};
 
-use super::{Admitted, Ask, GrantFacts, Reason};
+use super::{Admitted, Ask, GrantFacts, PoolFacts, Reason};
+use crate::pool::AllocationUnit;
 
 /// The first place, by oldest expiry, where grants can pay; else why the nearest one cannot.
 pub(super) fn best(ask: &Ask, grants: &[GrantFacts]) -> Result<Admitted, Vec<Reason>> {
@@ -51,7 +53,14 @@ enum Closed {
     NotOpen(DateTime<Utc>),
     NotBegun(DateTime<Utc>),
     FundEnded(Reverse<DateTime<Utc>>),
-    Ended(Reverse<DateTime<Utc>>),
+    Over(Reverse<DateTime<Utc>>, End),
+}
+
+/// How a grant came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Superseded,
+    Expired,
 }
 
 impl From<Closed> for Reason {
@@ -60,15 +69,19 @@ impl From<Closed> for Reason {
             Closed::NotOpen(opens_at) => Self::NotOpenYet { opens_at },
             Closed::NotBegun(begins_at) => Self::GrantNotYetValid { begins_at },
             Closed::FundEnded(Reverse(ended_at)) => Self::FundEnded { ended_at },
-            Closed::Ended(Reverse(ended_at)) => Self::GrantExpired { ended_at },
+            Closed::Over(Reverse(ended_at), End::Superseded) => Self::GrantSuperseded { ended_at },
+            Closed::Over(Reverse(ended_at), End::Expired) => Self::GrantExpired { ended_at },
         }
     }
 }
 
 impl GrantFacts {
     fn closed(&self, now: DateTime<Utc>) -> Option<Closed> {
+        if let Some(superseded_at) = self.superseded_at {
+            return Some(Closed::Over(Reverse(superseded_at), End::Superseded));
+        }
         if now >= self.valid_until {
-            return Some(Closed::Ended(Reverse(self.valid_until)));
+            return Some(Closed::Over(Reverse(self.valid_until), End::Expired));
         }
         if now >= self.fund_ends_at {
             return Some(Closed::FundEnded(Reverse(self.fund_ends_at)));
@@ -84,7 +97,7 @@ impl GrantFacts {
         self.valid_until.min(self.fund_ends_at)
     }
 
-    /// Whether one job could draw on both: one place, one node shape, one fund.
+    /// Whether one job could draw on both: one place, one unit and node shape, one fund.
     fn goes_with(&self, other: &Self) -> bool {
         let (one, two) = (&self.pool, &other.pool);
         one.fund_id == two.fund_id
@@ -92,6 +105,17 @@ impl GrantFacts {
             && one.partition == two.partition
             && one.gpu_type == two.gpu_type
             && one.gpus_per_node == two.gpus_per_node
+            && one.unit == two.unit
+    }
+}
+
+impl PoolFacts {
+    /// How many units so many GPUs are, and whether they are all of their node.
+    const fn units(&self, gpu_count: i64) -> (i64, bool) {
+        match self.unit {
+            AllocationUnit::Gpu | AllocationUnit::MigInstance { .. } => (gpu_count, false),
+            AllocationUnit::Node => (gpu_count / self.gpus_per_node, true),
+        }
     }
 }
 
@@ -126,10 +150,14 @@ fn weigh(ask: &Ask, group: &[&GrantFacts]) -> Result<Admitted, Vec<Reason>> {
     if !reasons.is_empty() {
         return Err(reasons);
     }
+    let (units, whole_node) = pool.units(ask.gpu_count);
     let deadline = drawn.parts.iter().map(|part| part.ends_at()).min();
     let pool = drawn.parts.first().map(|part| part.pool.clone());
     Ok(Admitted {
         grant_ids: drawn.parts.iter().map(|part| part.grant_id).collect(),
+        units,
+        gpu_count: ask.gpu_count,
+        whole_node,
         gpu_seconds: wanted,
         usek: drawn.cost,
         rate_id: rate.rate_id,
@@ -145,6 +173,8 @@ fn within_bounds<'a>(ask: &Ask, group: &[&'a GrantFacts]) -> (Vec<&'a GrantFacts
     let per_node = group[0].pool.gpus_per_node;
     if asked > per_node {
         reasons.push(Reason::TooManyGpusForNode { asked, per_node });
+    } else if group[0].pool.unit == AllocationUnit::Node && asked < per_node {
+        reasons.push(Reason::WholeNodesOnly { asked, per_node });
     }
     let mut bounded = group.to_vec();
     if let Err(limit) = narrow(&mut bounded, |grant| grant.max_gpus, asked) {
@@ -153,10 +183,7 @@ fn within_bounds<'a>(ask: &Ask, group: &[&'a GrantFacts]) -> (Vec<&'a GrantFacts
     if let Err(limit_s) = narrow(&mut bounded, |grant| grant.max_wall_time_s, asked_s) {
         reasons.push(Reason::WallTimeAboveGrant { asked_s, limit_s });
     }
-    let over_at = TimeDelta::try_seconds(asked_s)
-        .and_then(|wall_time| ask.now.checked_add_signed(wall_time))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC);
-    if let Err(ends_at) = narrow(&mut bounded, |grant| grant.ends_at(), over_at) {
+    if let Err(ends_at) = narrow(&mut bounded, |grant| grant.ends_at(), ask.over_at()) {
         reasons.push(Reason::GrantEndsTooSoon { ends_at, asked_s });
     }
     (bounded, reasons)

@@ -1,14 +1,17 @@
 //! The closed list of reasons for which a job plan is refused.
 //!
-//! Each has a stable code for programs and a sentence for the person who asked: what is wrong, and
-//! what to do about it.
+//! Each has a stable code for programs and a sentence for the person who asked, in both languages:
+//! what is wrong, and what to do about it.
 
 use chrono::{DateTime, Utc};
-use record::{GpuSeconds, MicroSek};
+use record::{GpuSeconds, Language, MicroSek};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::words::{kronor_down, kronor_up, moment, span};
+use crate::limit::use_limit::Scope;
+
+mod english;
+mod swedish;
 
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +31,11 @@ pub enum Reason {
     /// Every grant of the class is over.
     GrantExpired {
         /// When the last one ended.
+        ended_at: DateTime<Utc>,
+    },
+    /// Every grant of the class is over, the last one because another took its place.
+    GrantSuperseded {
+        /// When it was replaced.
         ended_at: DateTime<Utc>,
     },
     /// The next grant of the class has not begun.
@@ -59,6 +67,13 @@ pub enum Reason {
         /// GPUs in one node.
         per_node: i64,
     },
+    /// The class is given out in whole nodes only.
+    WholeNodesOnly {
+        /// GPUs asked for.
+        asked: i64,
+        /// GPUs in one node.
+        per_node: i64,
+    },
     /// More GPUs than the grant allows one job.
     TooManyGpusForGrant {
         /// GPUs asked for.
@@ -72,6 +87,35 @@ pub enum Reason {
         asked_s: i64,
         /// Wall time allowed.
         limit_s: i64,
+    },
+    /// More GPUs than the agency or the project may use at once.
+    GpusAtOnceReached {
+        /// Whose limit.
+        scope: Scope,
+        /// GPUs asked for.
+        asked: i64,
+        /// GPUs of the jobs that wait or run.
+        in_use: i64,
+        /// GPUs allowed.
+        limit: i64,
+    },
+    /// As many jobs as the agency or the project may have at once.
+    JobsAtOnceReached {
+        /// Whose limit.
+        scope: Scope,
+        /// Jobs that wait or run.
+        in_use: i64,
+        /// Jobs allowed.
+        limit: i64,
+    },
+    /// A limit at once applies, and what is in use is not known.
+    UseNotCounted,
+    /// The agency has decided that no new jobs start after so much use.
+    NewJobsStopped {
+        /// The share of the granted time at which that begins.
+        percent: i64,
+        /// The agency's decision.
+        policy: Uuid,
     },
     /// No rate card prices the class on the partition today.
     NoPrice {
@@ -113,6 +157,15 @@ pub enum Reason {
         /// From when.
         begins_at: DateTime<Utc>,
     },
+    /// The permit ends before the job could.
+    PermitEndsTooSoon {
+        /// Which.
+        permit_id: Uuid,
+        /// When it ends.
+        ends_at: DateTime<Utc>,
+        /// The wall time asked for.
+        asked_s: i64,
+    },
     /// The permit was revoked.
     PermitRevoked {
         /// Which.
@@ -141,136 +194,61 @@ pub enum Reason {
     },
 }
 
-impl Reason {
-    /// The stable code of the API.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownProject => "unknown_project",
-            Self::NotAMember => "not_a_member",
-            Self::NothingAsked => "nothing_asked",
-            Self::NoGrant { .. } => "no_grant",
-            Self::GrantExpired { .. } => "grant_expired",
-            Self::GrantNotYetValid { .. } => "grant_not_yet_valid",
-            Self::GrantEndsTooSoon { .. } => "grant_ends_too_soon",
-            Self::FundEnded { .. } => "fund_ended",
-            Self::NotOpenYet { .. } => "not_open_yet",
-            Self::TooManyGpusForNode { .. } => "too_many_gpus_for_node",
-            Self::TooManyGpusForGrant { .. } => "too_many_gpus_for_grant",
-            Self::WallTimeAboveGrant { .. } => "wall_time_above_grant",
-            Self::NoPrice { .. } => "no_price",
-            Self::NotEnoughGpuSeconds { .. } => "not_enough_gpu_seconds",
-            Self::NotEnoughMoney { .. } => "not_enough_money",
-            Self::PermitMissing { .. } => "permit_missing",
-            Self::PermitExpired { .. } => "permit_expired",
-            Self::PermitNotYetValid { .. } => "permit_not_yet_valid",
-            Self::PermitRevoked { .. } => "permit_revoked",
-            Self::PersonNotInPermit { .. } => "person_not_in_permit",
-            Self::EnvironmentNotInPermit { .. } => "environment_not_in_permit",
-            Self::DatasetNotInPermit { .. } => "dataset_not_in_permit",
-        }
-    }
+/// Gives every reason its code and lists the codes, so that neither can miss one.
+macro_rules! codes {
+    ($($variant:ident => $code:literal,)+) => {
+        impl Reason {
+            /// Every code there is.
+            pub const CODES: &[&str] = &[$($code),+];
 
-    /// What is wrong and what to do, for the person who asked.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::UnknownProject => {
-                "There is no such project; check its short name, or ask your agency for it.".into()
+            /// The stable code of the API.
+            pub const fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $code,)+
+                }
             }
-            Self::NotAMember => {
-                "You are not a member of this project; ask your agency to add you.".into()
-            }
-            Self::NothingAsked => {
-                "The job asks for no GPUs or no time; ask for at least 1 GPU and 1 second.".into()
-            }
-            Self::NoGrant { class } => format!(
-                "The project has no grant of class {class}; send a request for one, or choose a \
-                 class that it has."
-            ),
-            Self::GrantExpired { ended_at } => format!(
-                "The project's last grant of this class ended on {}; send a new request.",
-                moment(*ended_at)
-            ),
-            Self::GrantNotYetValid { begins_at } => format!(
-                "The project's grant begins on {}; submit the job again from then on.",
-                moment(*begins_at)
-            ),
-            Self::GrantEndsTooSoon { ends_at, asked_s } => format!(
-                "The grant ends on {}, before a job of {} could; ask for a shorter wall time or \
-                 send a new request.",
-                moment(*ends_at),
-                span(*asked_s)
-            ),
-            Self::FundEnded { ended_at } => format!(
-                "The money behind the grant ended on {}; ask for a grant from a fund that goes on.",
-                moment(*ended_at)
-            ),
-            Self::NotOpenYet { opens_at } => format!(
-                "The environment opens for users on {}; submit the job again from then on.",
-                moment(*opens_at)
-            ),
-            Self::TooManyGpusForNode { asked, per_node } => format!(
-                "The job asks for {asked} GPUs and a node of this class has {per_node}; ask for at \
-                 most {per_node}."
-            ),
-            Self::TooManyGpusForGrant { asked, limit } => format!(
-                "The job asks for {asked} GPUs and the grant allows {limit} at once; ask for at \
-                 most {limit}."
-            ),
-            Self::WallTimeAboveGrant { asked_s, limit_s } => format!(
-                "The job asks for {} and the grant allows {} per job; ask for a shorter wall time \
-                 and save checkpoints.",
-                span(*asked_s),
-                span(*limit_s)
-            ),
-            Self::NoPrice { class, partition } => format!(
-                "There is no price for class {class} on partition {partition} today; tell the \
-                 operator, who publishes the rate card."
-            ),
-            Self::NotEnoughGpuSeconds { wanted, available } => format!(
-                "The job needs up to {} of GPU time and the project has {} left; ask for fewer \
-                 GPUs or a shorter wall time, wait for running jobs to end, or send a request.",
-                span(wanted.get()),
-                span(available.get())
-            ),
-            Self::NotEnoughMoney { wanted, available } => format!(
-                "The job would cost up to {} and the project can pay {}; ask for fewer GPUs or a \
-                 shorter wall time, wait for running jobs to end, or send a request.",
-                kronor_up(*wanted),
-                kronor_down(*available)
-            ),
-            Self::PermitMissing { dataset: None } => {
-                "The project's data are confidential and it has no permit; have the authority's \
-                 permit recorded first."
-                    .into()
-            }
-            Self::PermitMissing { dataset: Some(dataset) } => format!(
-                "The project has no permit for dataset `{dataset}`; have the authority's permit \
-                 recorded first."
-            ),
-            Self::PermitExpired { permit_id, expired_at } => format!(
-                "Permit {permit_id} expired on {}; ask the authority to renew it.",
-                moment(*expired_at)
-            ),
-            Self::PermitNotYetValid { permit_id, begins_at } => format!(
-                "Permit {permit_id} is not valid before {}; submit the job again from then on.",
-                moment(*begins_at)
-            ),
-            Self::PermitRevoked { permit_id, revoked_at } => format!(
-                "Permit {permit_id} was revoked on {}; speak with the data controller before \
-                 anything else.",
-                moment(*revoked_at)
-            ),
-            Self::PersonNotInPermit { permit_id } => {
-                format!("Permit {permit_id} does not name you; ask the authority to add you to it.")
-            }
-            Self::EnvironmentNotInPermit { permit_id, environment } => format!(
-                "Permit {permit_id} does not name the environment {environment}; ask the \
-                 authority to add it, or use one that it names."
-            ),
-            Self::DatasetNotInPermit { permit_id, dataset } => format!(
-                "Permit {permit_id} does not cover dataset `{dataset}`; remove its link from the \
-                 job, or ask the authority for a permit."
-            ),
+        }
+    };
+}
+
+codes! {
+    UnknownProject => "unknown_project",
+    NotAMember => "not_a_member",
+    NothingAsked => "nothing_asked",
+    NoGrant => "no_grant",
+    GrantExpired => "grant_expired",
+    GrantSuperseded => "grant_superseded",
+    GrantNotYetValid => "grant_not_yet_valid",
+    GrantEndsTooSoon => "grant_ends_too_soon",
+    FundEnded => "fund_ended",
+    NotOpenYet => "not_open_yet",
+    TooManyGpusForNode => "too_many_gpus_for_node",
+    WholeNodesOnly => "whole_nodes_only",
+    TooManyGpusForGrant => "too_many_gpus_for_grant",
+    WallTimeAboveGrant => "wall_time_above_grant",
+    GpusAtOnceReached => "gpus_at_once_reached",
+    JobsAtOnceReached => "jobs_at_once_reached",
+    UseNotCounted => "use_not_counted",
+    NewJobsStopped => "new_jobs_stopped",
+    NoPrice => "no_price",
+    NotEnoughGpuSeconds => "not_enough_gpu_seconds",
+    NotEnoughMoney => "not_enough_money",
+    PermitMissing => "permit_missing",
+    PermitExpired => "permit_expired",
+    PermitNotYetValid => "permit_not_yet_valid",
+    PermitEndsTooSoon => "permit_ends_too_soon",
+    PermitRevoked => "permit_revoked",
+    PersonNotInPermit => "person_not_in_permit",
+    EnvironmentNotInPermit => "environment_not_in_permit",
+    DatasetNotInPermit => "dataset_not_in_permit",
+}
+
+impl Reason {
+    /// What is wrong and what to do, for the person who asked, in their language.
+    pub fn sentence(&self, language: Language) -> String {
+        match language {
+            Language::English => english::sentence(self),
+            Language::Swedish => swedish::sentence(self),
         }
     }
 }

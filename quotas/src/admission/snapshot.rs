@@ -1,15 +1,29 @@
 //! Taking the snapshot that the admission decision looks at.
+//!
+//! Few round trips, however many grants there are: one query for everything of this crate, one for
+//! the balances, one for the prices, and one for the permits where any are needed.
+
+use std::collections::{BTreeSet, HashMap};
 
 use accounting::{
-    ledger::{self, LedgerError},
+    ledger::{self, GrantBalance, LedgerError},
     rate_card::{self, Rate, RateError},
 };
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use serde::Deserialize;
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{GrantFacts, PoolFacts, ProjectFacts, Snapshot, StagedDataset};
-use crate::{permit, project};
+use super::{GrantFacts, PoolFacts, ProjectFacts, Snapshot, StagedDataset, Stopped};
+use crate::{
+    agency::Category,
+    limit::{
+        policy::{Policy, Standing},
+        use_limit::{UseLimit, UseLimitRow},
+    },
+    permit,
+    project::DataClass,
+};
 
 /// Why the snapshot could not be taken. Never the asker's fault.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +50,12 @@ impl SnapshotError {
     }
 }
 
-/// Reads everything [`super::decide`] needs, as it stands in the caller's transaction.
+/// Reads what [`super::decide`] needs of the database, as it stands in the caller's transaction.
 ///
-/// Prices are those of `now`. Nothing is locked: the hold is placed under the ledger's own lock.
+/// Prices are those of `now` and of the agency's category. Nothing is locked: the hold is placed
+/// under the ledger's own lock. What is in use at once is the caller's to count, under
+/// [`crate::limit::use_limit::lock`], where [`Snapshot::needs_count`] says so. Of a project that the
+/// person is not a member of nothing more is read.
 pub async fn snapshot(
     tx: &mut PgConnection,
     project_id: Uuid,
@@ -46,240 +63,218 @@ pub async fn snapshot(
     staged: &[StagedDataset],
     now: DateTime<Utc>,
 ) -> Result<Snapshot, SnapshotError> {
-    let project = match project::by_id(&mut *tx, project_id).await? {
-        None => None,
-        Some(project) => Some(ProjectFacts {
-            project_id,
-            data_class: project.data_class,
-            is_member: project::is_member(&mut *tx, project_id, person_id).await?,
-        }),
+    let Some(known) = known(&mut *tx, project_id, person_id, now).await? else {
+        return Ok(Snapshot::of(None, staged));
     };
+    let project = ProjectFacts {
+        project_id,
+        agency_id: known.agency_id,
+        category: known.category,
+        data_class: known.data_class,
+        is_member: known.is_member,
+    };
+    if !project.is_member {
+        return Ok(Snapshot::of(Some(project), staged));
+    }
+    let policy = known.policy.map(|Json(policy)| policy).filter(Policy::may_stop_new);
+    // What else the agency has counts only where its policy asks.
+    let agency_grants = if policy.is_some() { known.agency_grants } else { Vec::new() };
+    let grants = known.grants.0;
+    let balances = balances(&mut *tx, &grants, &agency_grants).await?;
+    let rates = rates(&mut *tx, &grants, project.category, now).await?;
+    let stopped = policy.and_then(|policy| {
+        let standing = Standing::of(agency_grants.iter().filter_map(|id| balances.get(id)));
+        let step = policy.stops_new(standing)?;
+        Some(Stopped { limit_policy_id: policy.limit_policy_id, step })
+    });
+    let needs_permits = project.data_class == DataClass::Confidential || !staged.is_empty();
+    let permits =
+        if needs_permits { permit::list_for_project(tx, project_id).await? } else { Vec::new() };
+    let limits = known.limits.0.into_iter().map(UseLimit::try_from).collect::<Result<_, _>>();
+    let grants = grants.into_iter().map(|grant| grant.facts(&balances, &rates));
     Ok(Snapshot {
-        project,
-        grants: grants(&mut *tx, project_id, now).await?,
-        permits: permit::list_for_project(tx, project_id).await?,
-        staged: staged.to_vec(),
+        grants: grants.collect::<Result<_, _>>()?,
+        permits,
+        limits: limits.map_err(sqlx::Error::from)?,
+        stopped,
+        ..Snapshot::of(Some(project), staged)
     })
 }
 
-async fn grants(
-    tx: &mut PgConnection,
-    project_id: Uuid,
-    now: DateTime<Utc>,
-) -> Result<Vec<GrantFacts>, SnapshotError> {
-    let rows = sqlx::query!(
-        "select g.grant_id, g.valid_from, g.valid_until, g.max_wall_time_s, g.max_gpus,
-             f.valid_until as fund_ends_at, p.opens_at, p.pool_id, p.fund_id, p.cluster,
-             p.partition, p.class, p.gpu_type, p.gpus_per_node
-         from quotas.grant g
-             join quotas.pool p using (pool_id)
-             join quotas.fund f using (fund_id)
-         where g.project_id = $1
-         order by g.valid_until, g.grant_id",
-        project_id,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let mut facts = Vec::with_capacity(rows.len());
-    for row in rows {
-        let balance = ledger::balance_of_grant(&mut *tx, row.grant_id).await?;
-        let rate = price_at(&mut *tx, &row.class, &row.partition, now).await?;
-        facts.push(GrantFacts {
-            grant_id: row.grant_id,
-            valid_from: row.valid_from,
-            valid_until: row.valid_until,
-            max_wall_time_s: row.max_wall_time_s,
-            max_gpus: row.max_gpus,
-            available: balance.available,
-            available_usek: balance.available_usek,
-            fund_ends_at: row.fund_ends_at,
-            opens_at: row.opens_at,
-            pool: PoolFacts {
-                pool_id: row.pool_id,
-                fund_id: row.fund_id,
-                cluster: row.cluster,
-                partition: row.partition,
-                class: row.class,
-                gpu_type: row.gpu_type,
-                gpus_per_node: row.gpus_per_node,
-            },
-            rate,
-        });
+impl Snapshot {
+    /// A snapshot in which nothing but the project and what is staged is known.
+    fn of(project: Option<ProjectFacts>, staged: &[StagedDataset]) -> Self {
+        Self {
+            project,
+            grants: Vec::new(),
+            permits: Vec::new(),
+            staged: staged.to_vec(),
+            limits: Vec::new(),
+            in_use: None,
+            stopped: None,
+        }
     }
-    Ok(facts)
 }
 
-/// The price on that day; no price is a reason to refuse, not a failure to read.
-async fn price_at(
+/// What one query tells of the project.
+struct Known {
+    agency_id: Uuid,
+    category: Category,
+    data_class: DataClass,
+    is_member: bool,
+    limits: Json<Vec<UseLimitRow>>,
+    policy: Option<Json<Policy>>,
+    agency_grants: Vec<Uuid>,
+    grants: Json<Vec<GrantRow>>,
+}
+
+/// A grant as that query tells of it.
+#[derive(Deserialize)]
+struct GrantRow {
+    grant_id: Uuid,
+    valid_from: DateTime<Utc>,
+    valid_until: DateTime<Utc>,
+    superseded_at: Option<DateTime<Utc>>,
+    max_wall_time_s: i64,
+    max_gpus: i64,
+    fund_ends_at: DateTime<Utc>,
+    opens_at: Option<DateTime<Utc>>,
+    pool: PoolFacts,
+}
+
+async fn known(
     tx: &mut PgConnection,
-    class: &str,
-    partition: &str,
+    project_id: Uuid,
+    person_id: Uuid,
     now: DateTime<Utc>,
-) -> Result<Option<Rate>, SnapshotError> {
-    match rate_card::rate_for(tx, class, partition, rate_card::ANY_CATEGORY, now).await {
-        Ok(rate) => Ok(Some(rate)),
-        Err(RateError::NoRate { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+) -> Result<Option<Known>, sqlx::Error> {
+    sqlx::query_as!(
+        Known,
+        r#"select j.agency_id, a.category as "category: Category",
+               j.data_class as "data_class: DataClass",
+               exists (
+                   select from quotas.project_member m
+                   where m.project_id = j.project_id and m.person_id = $2 and m.left_at is null
+               ) as "is_member!",
+               (select coalesce(json_agg(l order by l.version), '[]')
+                from quotas.use_limit_now l
+                where l.agency_id = j.agency_id or l.project_id = j.project_id
+               ) as "limits!: Json<Vec<UseLimitRow>>",
+               (select to_json(p) from quotas.limit_policy_now p where p.agency_id = j.agency_id)
+                   as "policy: Json<Policy>",
+               case when exists (
+                   select from quotas.limit_policy_now p
+                   where p.agency_id = j.agency_id and not p.dry_run and p.steps <> '[]'
+               ) then array(select quotas.open_grants(j.agency_id, $3)) else '{}' end
+                   as "agency_grants!: Vec<Uuid>",
+               (select coalesce(json_agg(
+                    json_build_object(
+                        'grant_id', g.grant_id,
+                        'valid_from', g.valid_from,
+                        'valid_until', case when e.ending = 'expired'
+                            then least(g.valid_until, e.ended_at) else g.valid_until end,
+                        'superseded_at', case when e.ending = 'superseded' then e.ended_at end,
+                        'max_wall_time_s', g.max_wall_time_s,
+                        'max_gpus', g.max_gpus,
+                        'fund_ends_at', f.valid_until,
+                        'opens_at', p.opens_at,
+                        'pool', json_build_object(
+                            'pool_id', p.pool_id,
+                            'fund_id', p.fund_id,
+                            'cluster', p.cluster,
+                            'partition', p.partition,
+                            'class', p.class,
+                            'gpu_type', p.gpu_type,
+                            'gpus_per_node', p.gpus_per_node,
+                            'unit', json_strip_nulls(json_build_object(
+                                'unit', p.unit, 'share_ppm', p.unit_share_ppm
+                            ))
+                        )
+                    ) order by g.valid_until, g.grant_id
+                ), '[]')
+                from quotas.grant g
+                    join quotas.pool p using (pool_id)
+                    join quotas.fund f using (fund_id)
+                    left join quotas.grant_end e using (grant_id)
+                where g.project_id = j.project_id
+               ) as "grants!: Json<Vec<GrantRow>>"
+           from quotas.project j join quotas.agency a using (agency_id)
+           where j.project_id = $1"#,
+        project_id,
+        person_id,
+        now,
+    )
+    .fetch_optional(tx)
+    .await
+}
+
+/// Where the project's grants and the agency's stand.
+async fn balances(
+    tx: &mut PgConnection,
+    grants: &[GrantRow],
+    agency_grants: &[Uuid],
+) -> Result<HashMap<Uuid, GrantBalance>, LedgerError> {
+    let grant_ids = grants.iter().map(|grant| grant.grant_id).chain(agency_grants.iter().copied());
+    let grant_ids: Vec<Uuid> = grant_ids.collect::<BTreeSet<_>>().into_iter().collect();
+    if grant_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    ledger::balances_of_grants(tx, &grant_ids).await
+}
+
+/// The prices where the grants' jobs run; no price is a reason to refuse, not a failure to read.
+async fn rates(
+    tx: &mut PgConnection,
+    grants: &[GrantRow],
+    category: Category,
+    now: DateTime<Utc>,
+) -> Result<Vec<Rate>, RateError> {
+    let places: BTreeSet<(&str, &str)> = grants
+        .iter()
+        .map(|grant| (grant.pool.class.as_str(), grant.pool.partition.as_str()))
+        .collect();
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<_> = places.into_iter().collect();
+    rate_card::rates_for(tx, &places, word(category), now).await
+}
+
+/// The category as rate cards name it.
+const fn word(category: Category) -> &'static str {
+    match category {
+        Category::PublicBody => "public_body",
+        Category::Sme => "sme",
+        Category::Academia => "academia",
+    }
+}
+
+impl GrantRow {
+    fn facts(
+        self,
+        balances: &HashMap<Uuid, GrantBalance>,
+        rates: &[Rate],
+    ) -> Result<GrantFacts, LedgerError> {
+        let missing = LedgerError::NoSuchGrant(self.grant_id);
+        let balance = balances.get(&self.grant_id).ok_or(missing)?;
+        let is_its =
+            |rate: &&Rate| rate.class == self.pool.class && rate.partition == self.pool.partition;
+        Ok(GrantFacts {
+            grant_id: self.grant_id,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            superseded_at: self.superseded_at,
+            max_wall_time_s: self.max_wall_time_s,
+            max_gpus: self.max_gpus,
+            available: balance.available,
+            available_usek: balance.available_usek,
+            fund_ends_at: self.fund_ends_at,
+            opens_at: self.opens_at,
+            rate: rates.iter().find(is_its).cloned(),
+            pool: self.pool,
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use accounting::{
-        hold::{self, Payer, Place},
-        rate_card::{NewRate, NewRateCard},
-    };
-    use record::{GpuSeconds, MicroSek, id};
-    use sqlx::PgPool;
-
-    use super::*;
-    use crate::{
-        admission::{Ask, Reason, decide},
-        agency::Category,
-        decision::{self, Approve},
-        fixture::{Site, by, day, now},
-        request::{self, NewRequest},
-    };
-
-    /// A site with a grant, a permit for its member, and a price.
-    async fn granted(db: &PgPool) -> (Site, StagedDataset) {
-        let site = Site::lay_out(db, Category::PublicBody).await;
-        let mut tx = db.begin().await.unwrap();
-        // What follows is done with the rights that the programs have.
-        sqlx::query("set local role mimer_app").execute(&mut *tx).await.unwrap();
-        decision::approve(&mut tx, &site.approval(), &by(site.decider)).await.unwrap();
-        let permit = site.new_permit();
-        permit::record(&mut tx, &permit, &by(site.controller)).await.unwrap();
-        let card = NewRateCard {
-            rate_card_id: id::fresh(),
-            name: "2027".to_owned(),
-            valid_from: day(1, 1),
-            valid_until: None,
-            charges_node_failure: false,
-            rates: vec![NewRate {
-                rate_id: id::fresh(),
-                class: "h200".to_owned(),
-                partition: "confidential".to_owned(),
-                category: "any".to_owned(),
-                price_usek_per_gpu_hour: 25_000_000,
-                factor_ppm: 1_000_000,
-            }],
-        };
-        rate_card::publish(&mut tx, &card, &by(site.operator)).await.unwrap();
-        tx.commit().await.unwrap();
-        let staged = StagedDataset {
-            permit_id: permit.permit_id,
-            dataset: "stroke-register".to_owned(),
-            environment: Some("MONA".to_owned()),
-        };
-        (site, staged)
-    }
-
-    fn ask(person_id: Uuid) -> Ask {
-        let class = "h200".to_owned();
-        Ask { person_id, gpu_count: 2, wall_time_s: 3_600, class, now: now() }
-    }
-
-    #[sqlx::test(migrations = false)]
-    async fn what_the_database_knows_is_enough_to_admit(db: PgPool) {
-        let (site, staged) = granted(&db).await;
-        let mut tx = db.begin().await.unwrap();
-        sqlx::query("set local role mimer_app").execute(&mut *tx).await.unwrap();
-        let taken =
-            snapshot(&mut tx, site.project_id, site.member, &[staged], now()).await.unwrap();
-        let admitted = decide(&ask(site.member), &taken).unwrap();
-        assert_eq!(admitted.gpu_seconds.get(), 2 * 3_660);
-        assert_eq!(admitted.usek.get(), 50_833_333); // 7 320 s × 25 SEK / 3 600, half up.
-        assert_eq!(admitted.pool.pool_id, site.pool_id);
-        assert_eq!(admitted.deadline, day(9, 30));
-    }
-
-    /// The decision and the ledger must cut the same hold the same way.
-    #[sqlx::test(migrations = false)]
-    async fn the_ledger_places_just_what_was_admitted(db: PgPool) {
-        let (site, staged) = granted(&db).await;
-        let mut tx = db.begin().await.unwrap();
-        let second = NewRequest { request_id: id::fresh(), ..site.new_request() };
-        request::submit(&mut tx, &second, &by(site.requester)).await.unwrap();
-        let mut small = Approve { request_id: second.request_id, ..site.approval() };
-        small.grant.gpu_seconds = GpuSeconds::new(1_001).unwrap();
-        small.grant.usek = MicroSek::new(5_000_001).unwrap();
-        small.grant.valid_until = day(8, 1);
-        decision::approve(&mut tx, &small, &by(site.decider)).await.unwrap();
-
-        let taken =
-            snapshot(&mut tx, site.project_id, site.member, &[staged], now()).await.unwrap();
-        let admitted = decide(&ask(site.member), &taken).unwrap();
-        assert_eq!(admitted.grant_ids.len(), 2);
-        assert_eq!(admitted.grant_ids[0], small.grant.grant_id, "the oldest expiry burns first");
-        let place = Place {
-            hold_id: id::fresh(),
-            attempt_id: id::fresh(),
-            payer: Payer { agency_id: site.agency_id, project_id: site.project_id },
-            grant_ids: admitted.grant_ids.clone(),
-            gpu_seconds: admitted.gpu_seconds,
-            rate_id: admitted.rate_id,
-            expires_at: admitted.deadline,
-        };
-        let placed = hold::place(&mut tx, &place, &by(site.member)).await.unwrap();
-        assert_eq!(placed.usek, admitted.usek);
-        let parts: Vec<Uuid> = placed.parts.iter().map(|part| part.grant_id).collect();
-        assert_eq!(parts, admitted.grant_ids);
-    }
-
-    #[sqlx::test(migrations = false)]
-    async fn a_revocation_shows_in_the_next_snapshot(db: PgPool) {
-        let (site, staged) = granted(&db).await;
-        let mut tx = db.begin().await.unwrap();
-        permit::revoke(&mut tx, staged.permit_id, &by(site.controller)).await.unwrap();
-        let taken =
-            snapshot(&mut tx, site.project_id, site.member, &[staged], now()).await.unwrap();
-        let refusal = decide(&ask(site.member), &taken).unwrap_err();
-        assert!(matches!(refusal.reasons[..], [Reason::PermitRevoked { .. }]));
-    }
-
-    #[sqlx::test(migrations = false)]
-    async fn strangers_and_unknown_projects_are_told_apart(db: PgPool) {
-        let (site, _) = granted(&db).await;
-        let mut tx = db.begin().await.unwrap();
-        let stranger = id::fresh();
-        let taken = snapshot(&mut tx, site.project_id, stranger, &[], now()).await.unwrap();
-        let refusal = decide(&ask(stranger), &taken).unwrap_err();
-        assert_eq!(refusal.reasons, [Reason::NotAMember]);
-        let taken = snapshot(&mut tx, Uuid::nil(), stranger, &[], now()).await.unwrap();
-        let refusal = decide(&ask(stranger), &taken).unwrap_err();
-        assert_eq!(refusal.reasons, [Reason::UnknownProject]);
-    }
-
-    #[sqlx::test(migrations = false)]
-    async fn a_day_without_a_rate_card_is_a_reason_not_a_failure(db: PgPool) {
-        let (site, staged) = granted(&db).await;
-        let mut tx = db.begin().await.unwrap();
-        let before = "2026-12-31T12:00:00Z".parse().unwrap();
-        let taken =
-            snapshot(&mut tx, site.project_id, site.member, &[staged], before).await.unwrap();
-        let refusal = decide(&ask(site.member), &taken).unwrap_err();
-        assert!(matches!(refusal.reasons[..], [Reason::NoPrice { .. }]));
-    }
-
-    #[sqlx::test(migrations = false)]
-    async fn the_application_cannot_change_what_was_decided(db: PgPool) {
-        let (_, _) = granted(&db).await;
-        let changes = [
-            "update quotas.grant set max_gpus = 8",
-            "delete from quotas.grant",
-            "update quotas.fund set valid_until = valid_until + interval '1 year'",
-            "update quotas.decision set decided_by = gen_random_uuid()",
-            "delete from quotas.permit_revocation",
-            "update quotas.permit set person_ids = '{}'",
-            "update quotas.project_member set person_id = gen_random_uuid()",
-        ];
-        for change in changes {
-            let mut tx = db.begin().await.unwrap();
-            sqlx::query("set local role mimer_app").execute(&mut *tx).await.unwrap();
-            let refused = sqlx::query(change).execute(&mut *tx).await.unwrap_err();
-            let code = refused.as_database_error().and_then(|error| error.code());
-            assert_eq!(code.as_deref(), Some("42501"), "{change}"); // insufficient_privilege
-        }
-    }
-}
+mod tests;

@@ -1,16 +1,20 @@
-//! Every reason by name; what is admitted, and random asks, in files of their own.
-
-use chrono::TimeDelta;
+//! Every reason of grants by name; permits, limits, units, sentences, what is admitted, and random
+//! asks, in files of their own.
 
 use super::*;
 
 mod admitted;
+mod limits;
+mod permits;
 mod random;
+mod sentences;
+mod units;
 
 const PERSON: Uuid = Uuid::from_u128(1);
 const OTHER: Uuid = Uuid::from_u128(2);
 const PERMIT: Uuid = Uuid::from_u128(3);
 const FUND: Uuid = Uuid::from_u128(4);
+const AGENCY: Uuid = Uuid::from_u128(5);
 const HOUR_S: i64 = 3_600;
 
 fn at(day: u32) -> DateTime<Utc> {
@@ -43,6 +47,7 @@ fn grant() -> GrantFacts {
         grant_id: Uuid::from_u128(100),
         valid_from: at(1),
         valid_until: at(20),
+        superseded_at: None,
         max_wall_time_s: 24 * HOUR_S,
         max_gpus: 4,
         available: gpu_seconds(100 * HOUR_S),
@@ -57,6 +62,7 @@ fn grant() -> GrantFacts {
             class: "h200".to_owned(),
             gpu_type: "h200".to_owned(),
             gpus_per_node: 8,
+            unit: AllocationUnit::Gpu,
         },
         rate: Some(Rate {
             rate_id: Uuid::from_u128(300),
@@ -99,7 +105,13 @@ fn staged() -> StagedDataset {
 }
 
 fn project() -> ProjectFacts {
-    ProjectFacts { project_id: Uuid::nil(), data_class: DataClass::Confidential, is_member: true }
+    ProjectFacts {
+        project_id: Uuid::nil(),
+        agency_id: AGENCY,
+        category: Category::PublicBody,
+        data_class: DataClass::Confidential,
+        is_member: true,
+    }
 }
 
 /// A confidential project that may run: one grant, one permit, one staged dataset.
@@ -109,6 +121,9 @@ fn snapshot() -> Snapshot {
         grants: vec![grant()],
         permits: vec![permit()],
         staged: vec![staged()],
+        limits: vec![],
+        in_use: None,
+        stopped: None,
     }
 }
 
@@ -124,8 +139,7 @@ fn with_permit(permit: Permit) -> Snapshot {
 #[track_caller]
 fn reasons(ask: &Ask, snapshot: &Snapshot) -> Vec<Reason> {
     let reasons = decide(ask, snapshot).expect_err("refused").reasons;
-    for reason in &reasons {
-        let sentence = reason.sentence();
+    for sentence in reasons.iter().flat_map(|reason| Language::ALL.map(|it| reason.sentence(it))) {
         assert!(sentence.ends_with('.') && sentence.contains([';', ',']), "{sentence}");
     }
     reasons
@@ -199,6 +213,17 @@ fn grant_not_yet_valid_is_told_before_one_that_expired() {
 }
 
 #[test]
+fn grant_superseded() {
+    let grant = GrantFacts { superseded_at: Some(at(9)), ..grant() };
+    let refused = reasons(&ask(), &with_grant(grant.clone()));
+    assert_eq!(refused, [Reason::GrantSuperseded { ended_at: at(9) }]);
+
+    let expired_since = GrantFacts { valid_until: at(10), ..self::grant() };
+    let refused = reasons(&ask(), &Snapshot { grants: vec![grant, expired_since], ..snapshot() });
+    assert_eq!(refused, [Reason::GrantExpired { ended_at: at(10) }], "the later end is told");
+}
+
+#[test]
 fn grant_ends_too_soon() {
     let grant = GrantFacts { valid_until: at(10) + TimeDelta::minutes(59), ..grant() };
     let refused = reasons(&ask(), &with_grant(grant.clone()));
@@ -263,7 +288,7 @@ fn not_enough_gpu_seconds_for_an_ask_beyond_all_numbers() {
     };
     let ask = Ask { gpu_count: 4, wall_time_s: i64::MAX, ..ask() };
     let codes: Vec<_> = reasons(&ask, &with_grant(endless)).iter().map(Reason::code).collect();
-    assert_eq!(codes, ["not_enough_gpu_seconds", "not_enough_money"]);
+    assert_eq!(codes, ["not_enough_gpu_seconds", "not_enough_money", "permit_ends_too_soon"]);
 }
 
 #[test]
@@ -280,54 +305,4 @@ fn not_enough_money_where_the_time_is() {
     let money_only = GrantFacts { grant_id: OTHER, available: GpuSeconds::ZERO, ..grant() };
     let refused = reasons(&ask(), &Snapshot { grants: vec![time_only, money_only], ..snapshot() });
     assert!(matches!(refused[..], [Reason::NotEnoughMoney { available: MicroSek::ZERO, .. }]));
-}
-
-#[test]
-fn permit_missing() {
-    let refused = reasons(&ask(), &Snapshot { permits: vec![], staged: vec![], ..snapshot() });
-    assert_eq!(refused, [Reason::PermitMissing { dataset: None }]);
-
-    let foreign = StagedDataset { permit_id: OTHER, ..staged() };
-    let refused = reasons(&ask(), &Snapshot { staged: vec![foreign], ..snapshot() });
-    assert_eq!(refused, [Reason::PermitMissing { dataset: Some("stroke-register".to_owned()) }]);
-}
-
-#[test]
-fn permit_expired() {
-    let refused = reasons(&ask(), &with_permit(Permit { valid_until: at(10), ..permit() }));
-    assert_eq!(refused, [Reason::PermitExpired { permit_id: PERMIT, expired_at: at(10) }]);
-}
-
-#[test]
-fn permit_not_yet_valid() {
-    let refused = reasons(&ask(), &with_permit(Permit { valid_from: at(11), ..permit() }));
-    assert_eq!(refused, [Reason::PermitNotYetValid { permit_id: PERMIT, begins_at: at(11) }]);
-}
-
-#[test]
-fn permit_revoked() {
-    let refused = reasons(&ask(), &with_permit(Permit { revoked_at: Some(at(9)), ..permit() }));
-    assert_eq!(refused, [Reason::PermitRevoked { permit_id: PERMIT, revoked_at: at(9) }]);
-}
-
-#[test]
-fn person_not_in_permit() {
-    let refused = reasons(&ask(), &with_permit(Permit { person_ids: vec![OTHER], ..permit() }));
-    assert_eq!(refused, [Reason::PersonNotInPermit { permit_id: PERMIT }]);
-}
-
-#[test]
-fn dataset_not_in_permit() {
-    let dataset = "cancer-register".to_owned();
-    let other = StagedDataset { dataset: dataset.clone(), ..staged() };
-    let refused = reasons(&ask(), &Snapshot { staged: vec![other], ..snapshot() });
-    assert_eq!(refused, [Reason::DatasetNotInPermit { permit_id: PERMIT, dataset }]);
-}
-
-#[test]
-fn environment_not_in_permit() {
-    let environment = "BIANCA".to_owned();
-    let other = StagedDataset { environment: Some(environment.clone()), ..staged() };
-    let refused = reasons(&ask(), &Snapshot { staged: vec![other], ..snapshot() });
-    assert_eq!(refused, [Reason::EnvironmentNotInPermit { permit_id: PERMIT, environment }]);
 }

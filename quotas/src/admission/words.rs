@@ -1,61 +1,48 @@
 //! Amounts and instants as people read them in a sentence.
+//!
+//! What is wanted is rounded up and what is there is rounded down, to the öre, so that the two never
+//! read the same where they are not; lengths of time are exact to the second.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Europe::Stockholm;
+use chrono_tz::{Europe::Stockholm, Tz};
 use record::MicroSek;
 
-/// A length of time, exact to the second: `2 h 1 min`, `45 s`.
-pub(super) fn span(seconds: i64) -> String {
-    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
-    let said: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count} {unit}"))
-        .collect();
-    if said.is_empty() { "0 s".to_owned() } else { said.join(" ") }
+pub(super) mod english;
+pub(super) mod swedish;
+
+/// Between thousands, and between a figure and its unit: a line never breaks there.
+const NO_BREAK_SPACE: char = '\u{a0}';
+
+/// An instant by the clocks of Stockholm.
+fn stockholm(instant: DateTime<Utc>) -> DateTime<Tz> {
+    instant.with_timezone(&Stockholm)
 }
 
-/// What something costs, a begun öre counted as whole: `102.55 SEK`.
-pub(super) fn kronor_up(amount: MicroSek) -> String {
+/// Hours, minutes and seconds of a length of time.
+const fn parts(seconds: i64) -> [i64; 3] {
+    [seconds / 3600, seconds / 60 % 60, seconds % 60]
+}
+
+/// What something costs in öre, a begun öre counted as whole.
+const fn ore_up(amount: MicroSek) -> i64 {
     let (ore, rest) = (amount.get() / MicroSek::ORE.get(), amount.get() % MicroSek::ORE.get());
-    kronor(ore + i64::from(rest > 0))
+    if rest > 0 { ore + 1 } else { ore }
 }
 
-/// What can be paid, a begun öre not counted: `102.54 SEK`.
-pub(super) fn kronor_down(amount: MicroSek) -> String {
-    kronor(amount.get() / MicroSek::ORE.get())
+/// What can be paid in öre, a begun öre not counted.
+const fn ore_down(amount: MicroSek) -> i64 {
+    amount.get() / MicroSek::ORE.get()
 }
 
-/// An instant by the clocks of Stockholm: `2027-02-01 00:00`.
-pub(super) fn moment(instant: DateTime<Utc>) -> String {
-    instant.with_timezone(&Stockholm).format("%Y-%m-%d %H:%M").to_string()
-}
-
-fn kronor(ore: i64) -> String {
-    format!("{}.{:02} SEK", ore / 100, ore % 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_says_only_the_parts_it_has() {
-        assert_eq!(span(7_260), "2 h 1 min");
-        assert_eq!(span(3_601), "1 h 1 s");
-        assert_eq!(span(0), "0 s");
+/// A whole number with its thousands apart: `1 234 567`.
+fn whole(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 2);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(NO_BREAK_SPACE);
+        }
+        text.push(digit);
     }
-
-    #[test]
-    fn what_is_wanted_never_reads_the_same_as_what_is_there() {
-        let wanted = MicroSek::new(1_020_001).unwrap();
-        let available = MicroSek::new(1_029_999).unwrap();
-        assert_eq!(kronor_up(wanted), "1.03 SEK");
-        assert_eq!(kronor_down(available), "1.02 SEK");
-    }
-
-    #[test]
-    fn the_opening_day_is_the_first_of_february_in_stockholm() {
-        assert_eq!(moment("2027-01-31T23:00:00Z".parse().unwrap()), "2027-02-01 00:00");
-    }
+    text
 }
