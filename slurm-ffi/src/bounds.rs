@@ -157,4 +157,6 @@ pub(crate) fn refusal(code: RefusalCode, sentence: impl Into<String>) -> Refusal
 }
 
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod tests;

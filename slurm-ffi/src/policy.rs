@@ -47,12 +47,18 @@ impl<'a> Writing<'a> {
     /// Carries out `work`, and keeps what it wrote only if all of it succeeded.
     fn carry_out(
         mut self,
-        work: impl FnOnce(&mut Self) -> Result<Written, PolicyError>,
+        work: impl Fn(&mut Self) -> Result<Written, PolicyError>,
     ) -> Result<(), PolicyError> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        // A TRES that was counted since the last look is not to be refused as unknown.
-        *self.names = TresNames::read(self.database)?;
-        match work(&mut self) {
+        let outcome = match work(&mut self) {
+            // Counted since the last look, perhaps. Nothing was written before this was found out.
+            Err(PolicyError::UnknownTres { .. }) => {
+                *self.names = TresNames::read(self.database)?;
+                work(&mut self)
+            }
+            outcome => outcome,
+        };
+        match outcome {
             Ok(Written::Nothing) => Ok(()),
             Ok(Written::Difference) => Ok(self.database.commit(true)?),
             Err(error) => {

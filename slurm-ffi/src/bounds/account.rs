@@ -146,8 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_elsewhere_is_known_by_name() {
+        let tree = site();
+        assert!(tree.is_elsewhere("research") && tree.is_elsewhere("root"));
+        assert!(!tree.is_elsewhere("register") && !tree.is_elsewhere("nowhere"));
+        assert_eq!(tree.parent_of("register"), Some("health"));
+        assert!(tree.is_below("register", "health") && tree.is_below("health", "health"));
+        assert!(!tree.is_below("health", "register"));
+    }
+
+    #[test]
     fn a_loop_in_the_parents_ends() {
         let all = vec![account("public", Some("health")), account("health", Some("public"))];
-        assert_eq!(AccountTree::under("public", all).accounts().len(), 2);
+        let tree = AccountTree::under("public", all);
+        assert_eq!(tree.accounts().len(), 2);
+        assert!(!tree.is_below("health", "nowhere"));
     }
 }

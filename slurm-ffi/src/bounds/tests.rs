@@ -28,6 +28,9 @@ fn answer(spoil: impl FnOnce(&mut JobSpec)) -> Result<(), RefusalCode> {
 fn a_good_job_passes() {
     assert_eq!(answer(|_| ()), Ok(()));
     assert_eq!(answer(|job| job.qos = Some("normal".into())), Ok(()));
+    assert_eq!(answer(|job| job.qos = Some("mimer_register".into())), Ok(()));
+    assert_eq!(answer(|job| job.reservation = Some("mimer_0123456789ab".into())), Ok(()));
+    assert_eq!(answer(|job| job.deadline = Some(1_900_000_000)), Ok(()));
 }
 
 #[test]
@@ -69,6 +72,16 @@ fn foreign_partitions_are_refused_and_lists_are_foreign() {
 fn foreign_qos_are_refused() {
     for qos in ["crisis", "", "normal,crisis"] {
         assert_eq!(answer(|job| job.qos = Some(qos.into())), Err(ForeignQos));
+    }
+}
+
+#[test]
+fn foreign_reservations_and_times_that_are_none_are_refused() {
+    for name in ["maintenance", "", "mimer_", "mimer_a,maintenance"] {
+        assert_eq!(answer(|job| job.reservation = Some(name.into())), Err(ForeignReservation));
+    }
+    for deadline in [-1, 0, i64::MAX] {
+        assert_eq!(answer(|job| job.deadline = Some(deadline)), Err(MalformedCall));
     }
 }
 
