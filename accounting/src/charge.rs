@@ -8,7 +8,10 @@ use record::{GpuSeconds, MicroSek, Month};
 use uuid::Uuid;
 
 use crate::Inconsistency;
-pub use crate::store::charge::{charges, of_run};
+pub use crate::store::{
+    charge::{charges, of_run},
+    charge_sum::by_project,
+};
 
 /// Which charges to list; `None` means all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +74,19 @@ pub struct ChargeRow {
     pub usek: MicroSek,
     /// When it was charged.
     pub charged_at: DateTime<Utc>,
+}
+
+/// What one project was charged to some grants in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ProjectCharged {
+    /// The project that ran.
+    pub project_id: Uuid,
+    /// How many charges.
+    pub charge_count: i64,
+    /// Their time.
+    pub gpu_seconds: GpuSeconds,
+    /// Their money.
+    pub usek: MicroSek,
 }
 
 /// Why charges could not be listed.

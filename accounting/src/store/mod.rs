@@ -4,6 +4,7 @@
 
 pub(crate) mod book;
 pub(crate) mod charge;
+pub(crate) mod charge_sum;
 pub(crate) mod clearing;
 pub(crate) mod grant;
 pub(crate) mod grant_move;

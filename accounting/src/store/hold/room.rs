@@ -45,19 +45,21 @@ pub(super) async fn lock(
     rate_id: Uuid,
 ) -> Result<Rooms, sqlx::Error> {
     // The row lock makes what is read here stay true until commit: jobs racing for the last
-    // GPU-seconds queue at this line instead of all passing the check that follows it.
+    // GPU-seconds queue at this line instead of all passing the check that follows it. The rest
+    // never changes, and is looked up row by row: joined, it would be read whole.
     let rows = sqlx::query!(
         r#"
         select a.owner_id as grant_id, a.unit as "unit: Unit", a.account_id as free_account_id,
-            h.account_id as held_account_id, b.amount, g.fund_id,
-            r.price_usek_per_gpu_hour as "price_usek_per_gpu_hour?",
-            r.factor_ppm as "factor_ppm?"
+            b.amount,
+            (select h.account_id from accounting.account h where h.owner_id = a.owner_id
+                and h.kind = 'held' and h.unit = a.unit) as held_account_id,
+            (select g.fund_id from accounting.grant_opening g where g.grant_id = a.owner_id)
+                as fund_id,
+            (select r.price_usek_per_gpu_hour from accounting.rate r where r.rate_id = $2)
+                as price_usek_per_gpu_hour,
+            (select r.factor_ppm from accounting.rate r where r.rate_id = $2) as factor_ppm
         from accounting.account a
         join accounting.balance b on b.account_id = a.account_id
-        join accounting.account h
-            on h.owner_id = a.owner_id and h.kind = 'held' and h.unit = a.unit
-        join accounting.grant_opening g on g.grant_id = a.owner_id
-        left join accounting.rate r on r.rate_id = $2
         where a.owner_id = any($1) and a.kind = 'free'
         order by a.owner_id, a.unit
         for update of b
@@ -78,12 +80,18 @@ pub(super) async fn lock(
             };
             price = Some(Price::new(per_hour, factor).ok_or(fault)?);
         }
+        let place = |column| Inconsistency {
+            table: "accounting.account",
+            column,
+            row: row.free_account_id,
+        };
         let purse = Purse {
             free_account_id: row.free_account_id,
-            held_account_id: row.held_account_id,
+            held_account_id: row.held_account_id.ok_or(place("kind"))?,
             free: row.amount,
         };
-        let (_, time, money) = halves.entry(row.grant_id).or_insert((row.fund_id, None, None));
+        let fund_id = row.fund_id.ok_or(place("owner_id"))?;
+        let (_, time, money) = halves.entry(row.grant_id).or_insert((fund_id, None, None));
         match row.unit {
             Unit::GpuSeconds => *time = Some(purse),
             Unit::MicroSek => *money = Some(purse),
