@@ -14,6 +14,8 @@ use uuid::Uuid;
 use crate::{agency::Category, fund::FundPurpose};
 
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use store::standing;
 pub use store::{list_for_pool, set};

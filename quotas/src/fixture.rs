@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::{
     agency::{self, Category, NewAgency},
-    decision::{Approve, Criterion, NewGrant, Score},
+    decision::{self, Approve, Criterion, NewGrant, Score},
     fund::{self, FundPurpose, NewFund},
+    grant::Grant,
     permit::NewPermit,
     pool::{self, AllocationUnit, NOT_OVER_ALLOCATED_PPM, NewPool},
     project::{self, DataClass, NewProject},
@@ -178,6 +179,48 @@ impl Site {
             valid_until: day(12, 1),
             grace_s: 900,
         }
+    }
+
+    /// Another agency with a project and a request of its own; operator, decider and pool are shared.
+    pub(crate) async fn beside(&self, tx: &mut PgConnection) -> Self {
+        let other = Self {
+            requester: id::fresh(),
+            member: id::fresh(),
+            controller: id::fresh(),
+            agency_id: id::fresh(),
+            project_id: id::fresh(),
+            request_id: id::fresh(),
+            ..*self
+        };
+        let organisation_number = NUMBERS[1].parse().unwrap();
+        let agency = NewAgency { organisation_number, ..other.new_agency(Category::PublicBody) };
+        let project = NewProject {
+            slug: "other-2027".parse().unwrap(),
+            slurm_account: "public_other".parse().unwrap(),
+            ..other.new_project()
+        };
+        agency::create(tx, &agency, &by(other.operator)).await.unwrap();
+        project::create(tx, &project, &by(other.requester)).await.unwrap();
+        other.joins(tx, other.member).await;
+        request::submit(tx, &other.new_request(), &by(other.requester)).await.unwrap();
+        other
+    }
+
+    /// A further grant of the project, of 100 GPU-hours and 200 SEK unless `change` makes it another;
+    /// the request asks for the pool's class.
+    pub(crate) async fn granted(
+        &self,
+        tx: &mut PgConnection,
+        change: impl FnOnce(&mut NewGrant),
+    ) -> Grant {
+        let mut approval = Approve { request_id: id::fresh(), ..self.approval() };
+        approval.grant.usek = MicroSek::new(200 * MicroSek::KRONA.get()).unwrap();
+        change(&mut approval.grant);
+        let pool = pool::by_id(tx, approval.grant.pool_id).await.unwrap().unwrap();
+        let request_id = approval.request_id;
+        let asked = NewRequest { request_id, class: pool.class, ..self.new_request() };
+        request::submit(tx, &asked, &by(self.requester)).await.unwrap();
+        decision::approve(tx, &approval, &by(self.decider)).await.unwrap()
     }
 
     /// An approval that nothing speaks against.

@@ -144,3 +144,123 @@ impl TryFrom<AccessModeRow> for AccessMode {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use record::id;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        agency::Category,
+        fixture::{Site, by, trail},
+        fund::{self, FundPurpose, NewFund},
+    };
+
+    fn short(site: &Site) -> NewAccessMode {
+        NewAccessMode {
+            access_mode_id: id::fresh(),
+            fund_id: site.fund_id,
+            name: "short".to_owned(),
+            min_gpu_seconds: GpuSeconds::new(3_600).unwrap(),
+            max_gpu_seconds: GpuSeconds::new(500 * 3_600).unwrap(),
+            max_days: 30,
+        }
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_mode_is_laid_down_once_and_never_changed(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let (stamp, new) = (by(site.operator), short(&site));
+        let mode = create(&mut tx, &new, &stamp).await.unwrap();
+        assert_eq!(create(&mut tx, &new, &stamp).await.unwrap(), mode);
+        assert_eq!(list_for_fund(&mut tx, site.fund_id).await.unwrap(), [mode]);
+        assert_eq!(trail(&mut tx, new.access_mode_id).await, ["access_mode.create"]);
+        let longer = NewAccessMode { max_days: 31, ..new.clone() };
+        let refused = create(&mut tx, &longer, &stamp).await;
+        assert!(matches!(refused, Err(AccessModeError::AccessModeIdReused(_))));
+        let twin = NewAccessMode { access_mode_id: id::fresh(), ..new };
+        let refused = create(&mut tx, &twin, &stamp).await;
+        assert!(matches!(refused, Err(AccessModeError::AccessModeNameTaken { .. })));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_mode_needs_a_fund_a_name_and_bounds(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let stamp = by(site.operator);
+        let orphan = NewAccessMode { fund_id: Uuid::nil(), ..short(&site) };
+        let refused = create(&mut tx, &orphan, &stamp).await;
+        assert!(matches!(refused, Err(AccessModeError::NoSuchFund(_))));
+        let nameless = NewAccessMode { name: " ".to_owned(), ..short(&site) };
+        let refused = create(&mut tx, &nameless, &stamp).await;
+        assert!(matches!(refused, Err(AccessModeError::AccessModeNameMissing(_))));
+        let from_nothing = NewAccessMode { min_gpu_seconds: GpuSeconds::ZERO, ..short(&site) };
+        let least = GpuSeconds::new(500 * 3_600 + 1).unwrap();
+        let backward = NewAccessMode { min_gpu_seconds: least, ..short(&site) };
+        let no_day = NewAccessMode { max_days: 0, ..short(&site) };
+        let ever = NewAccessMode { max_days: LONGEST_DAYS + 1, ..short(&site) };
+        for unfit in [from_nothing, backward, no_day, ever] {
+            let refused = create(&mut tx, &unfit, &stamp).await;
+            assert!(matches!(refused, Err(AccessModeError::AccessModeBoundsNotARange(_))));
+        }
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_request_keeps_between_the_bounds_of_its_mode(db: PgPool) {
+        use crate::{
+            fixture::{constraint, day},
+            request::{self, NewRequest, RequestError},
+        };
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let mode = create(&mut tx, &short(&site), &by(site.operator)).await.unwrap();
+        let stamp = by(site.requester);
+        let (request_id, access_mode_id) = (id::fresh(), Some(mode.access_mode_id));
+        let until = day(7, 31);
+        let fits = NewRequest { request_id, access_mode_id, until, ..site.new_request() };
+        let unknown = NewRequest { access_mode_id: Some(Uuid::nil()), ..fits.clone() };
+        let refused = request::submit(&mut tx, &unknown, &stamp).await;
+        assert!(matches!(refused, Err(RequestError::NoSuchAccessMode(_))));
+        for seconds in [3_599, 500 * 3_600 + 1] {
+            let gpu_seconds = GpuSeconds::new(seconds).unwrap();
+            let outside = NewRequest { gpu_seconds, ..fits.clone() };
+            let refused = request::submit(&mut tx, &outside, &stamp).await;
+            assert!(matches!(refused, Err(RequestError::OutsideAccessModeTime { .. })));
+        }
+        let long = NewRequest { until: day(8, 1), ..fits.clone() };
+        let refused = request::submit(&mut tx, &long, &stamp).await;
+        assert!(matches!(
+            refused,
+            Err(RequestError::BeyondAccessModeLength { latest_end, .. }) if latest_end == until
+        ));
+        let research =
+            NewFund { fund_id: id::fresh(), purpose: FundPurpose::Research, ..site.new_fund() };
+        fund::create(&mut tx, &research, &by(site.operator)).await.unwrap();
+        let theirs = NewAccessMode { fund_id: research.fund_id, ..short(&site) };
+        create(&mut tx, &theirs, &by(site.operator)).await.unwrap();
+        let other = NewRequest { access_mode_id: Some(theirs.access_mode_id), ..fits.clone() };
+        let refused = request::submit(&mut tx, &other, &stamp).await;
+        assert!(matches!(refused, Err(RequestError::AccessModeForOthers { .. })));
+
+        request::submit(&mut tx, &fits, &stamp).await.unwrap();
+        let past_the_code = "insert into quotas.request
+            select gen_random_uuid(), project_id, requested_by, purpose, class, $2, gpus_at_once,
+                longest_run_s, asked_from, asked_until + make_interval(secs => $3), pattern,
+                submitted_at, access_mode_id
+            from quotas.request where request_id = $1";
+        for (gpu_seconds, longer_s) in [(3_599_i64, 0.0), (3_600, 1.0)] {
+            let mut inner = sqlx::Acquire::begin(&mut *tx).await.unwrap();
+            let refused = sqlx::query(past_the_code)
+                .bind(request_id)
+                .bind(gpu_seconds)
+                .bind(longer_s)
+                .execute(&mut *inner)
+                .await
+                .unwrap_err();
+            assert_eq!(constraint(&refused), Some("request_within_access_mode"));
+            inner.rollback().await.unwrap();
+        }
+    }
+}

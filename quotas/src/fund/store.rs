@@ -180,6 +180,7 @@ mod tests {
     use crate::{
         agency::Category,
         fixture::{Site, by, day, trail},
+        fund::category_purpose,
     };
 
     #[sqlx::test(migrations = false)]
@@ -194,6 +195,45 @@ mod tests {
         let longer = NewFund { valid_until: day(12, 30), ..site.new_fund() };
         let refused = create(&mut tx, &longer, &stamp).await;
         assert!(matches!(refused, Err(FundError::FundIdReused(_))));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_funds_terms_are_kept_with_it(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let million = 1_000_000 * MicroSek::KRONA.get();
+        let [low, high] = [20, 50].map(|msek| MicroSek::new(msek * million).unwrap());
+        let new = NewFund {
+            fund_id: Uuid::from_u128(7),
+            purpose: FundPurpose::Innovation,
+            envelope: Some(Envelope { low, high }),
+            carry_over_ppm: 250_000,
+            ..site.new_fund()
+        };
+        let fund = create(&mut tx, &new, &by(site.operator)).await.unwrap();
+        assert_eq!(fund.conditions, new.conditions);
+        assert_eq!((fund.envelope, fund.carry_over_ppm), (new.envelope, 250_000));
+        for other in [
+            NewFund { conditions: String::new(), ..new.clone() },
+            NewFund { envelope: None, ..new.clone() },
+            NewFund { carry_over_ppm: 0, ..new.clone() },
+        ] {
+            let refused = create(&mut tx, &other, &by(site.operator)).await;
+            assert!(matches!(refused, Err(FundError::FundIdReused(_))));
+        }
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn the_database_pairs_categories_and_purposes_as_the_code_does(db: PgPool) {
+        crate::fixture::migrate(&db).await;
+        for category in [Category::PublicBody, Category::Sme, Category::Academia] {
+            let purpose: FundPurpose = sqlx::query_scalar("select quotas.category_purpose($1)")
+                .bind(category)
+                .fetch_one(&db)
+                .await
+                .unwrap();
+            assert_eq!(purpose, category_purpose(category));
+        }
     }
 
     #[sqlx::test(migrations = false)]

@@ -269,3 +269,6 @@ async fn lock_cluster(tx: &mut PgConnection, cluster: &str) -> Result<(), sqlx::
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,6 +275,56 @@ mod tests {
     }
 
     #[sqlx::test(migrations = false)]
+    async fn a_pool_promises_more_than_it_has_only_by_a_stated_factor(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let stamp = by(site.operator);
+        let pool_id = id::fresh();
+        let half_more = NewPool { pool_id, over_allocation_ppm: 1_500_000, ..site.new_pool() };
+        let pool = create(&mut tx, &half_more, &stamp).await.unwrap();
+        assert_eq!(pool.promised().get(), 1_500 * 3_600);
+        let told = ["ledger.open_pool", "ledger.bind_pool", "ledger.over_allocate", "pool.create"];
+        assert_eq!(trail(&mut tx, pool_id).await, told);
+        create(&mut tx, &half_more, &stamp).await.unwrap();
+        assert_eq!(trail(&mut tx, pool_id).await.len(), told.len());
+        let all = GpuSeconds::new(1_500 * 3_600).unwrap();
+        let from_it = |grant: &mut crate::decision::NewGrant| {
+            (grant.pool_id, grant.gpu_seconds) = (pool_id, all);
+        };
+        assert_eq!(site.granted(&mut tx, from_it).await.gpu_seconds, all);
+
+        for over_allocation_ppm in [0, 999_999, 2_000_001] {
+            let wild = NewPool { pool_id: id::fresh(), over_allocation_ppm, ..site.new_pool() };
+            let refused = create(&mut tx, &wild, &stamp).await;
+            assert!(matches!(refused, Err(PoolError::OverAllocationOutOfRange { .. })));
+        }
+        let most = GpuSeconds::new(i64::MAX).unwrap();
+        let endless = NewPool { pool_id: id::fresh(), gpu_seconds: most, ..half_more };
+        let refused = create(&mut tx, &endless, &stamp).await;
+        assert!(matches!(refused, Err(PoolError::OverAllocationOutOfRange { .. })));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_pool_says_what_one_unit_of_it_is(db: PgPool) {
+        let site = Site::lay_out(&db, Category::PublicBody).await;
+        let mut tx = db.begin().await.unwrap();
+        let stamp = by(site.operator);
+        for unit in [AllocationUnit::Node, AllocationUnit::MigInstance { share_ppm: 142_857 }] {
+            let new = NewPool { pool_id: id::fresh(), unit, ..site.new_pool() };
+            assert_eq!(create(&mut tx, &new, &stamp).await.unwrap().unit, unit);
+            let other = NewPool { unit: AllocationUnit::Gpu, ..new };
+            let refused = create(&mut tx, &other, &stamp).await;
+            assert!(matches!(refused, Err(PoolError::PoolIdReused(_))));
+        }
+        for share_ppm in [0, WHOLE_PPM + 1] {
+            let unit = AllocationUnit::MigInstance { share_ppm };
+            let new = NewPool { pool_id: id::fresh(), unit, ..site.new_pool() };
+            let refused = create(&mut tx, &new, &stamp).await;
+            assert!(matches!(refused, Err(PoolError::PoolUnitNotAShare { .. })));
+        }
+    }
+
+    #[sqlx::test(migrations = false)]
     async fn a_pool_needs_names_an_amount_and_a_period(db: PgPool) {
         let site = Site::lay_out(&db, Category::PublicBody).await;
         let mut tx = db.begin().await.unwrap();
