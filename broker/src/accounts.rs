@@ -57,6 +57,15 @@ pub fn find(file: &Path, login: &str, project: &str) -> Result<PosixAccount, Acc
     first(file, project, |account| account.login == login)
 }
 
+/// Every account of the list.
+pub fn all(file: &Path) -> Result<Vec<PosixAccount>, AccountError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| AccountError::Unreadable(file.to_owned(), error))?;
+    let accounts: AccountFile = toml::from_str(&text)
+        .map_err(|error| AccountError::Malformed(file.to_owned(), error.to_string()))?;
+    Ok(accounts.account)
+}
+
 /// Any account of the project: they share the area and the group.
 pub fn any_of(file: &Path, project: &str) -> Result<PosixAccount, AccountError> {
     first(file, project, |_| true)
@@ -67,12 +76,7 @@ fn first(
     project: &str,
     wanted: impl Fn(&PosixAccount) -> bool,
 ) -> Result<PosixAccount, AccountError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| AccountError::Unreadable(file.to_owned(), error))?;
-    let accounts: AccountFile = toml::from_str(&text)
-        .map_err(|error| AccountError::Malformed(file.to_owned(), error.to_string()))?;
-    accounts
-        .account
+    all(file)?
         .into_iter()
         .find(|account| account.project == project && wanted(account))
         .ok_or_else(|| AccountError::NoAccount { project: project.to_owned() })

@@ -28,4 +28,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Rung after a commit that wants effects, so that workers need not wait for their next look.
     pub outbox_wake: Arc<Notify>,
+    /// Rung after a commit that changes what Slurm should have: a grant, a member, a limit, a share
+    /// or a crisis. The keeper then looks at once.
+    pub cluster_wake: Arc<Notify>,
 }

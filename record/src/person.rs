@@ -3,6 +3,8 @@
 //! Sealed rows carry only the id. The login and the name live here, in a table that is not sealed,
 //! so that a person can be forgotten while the chain stays whole.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -44,6 +46,21 @@ pub async fn by_login(tx: &mut PgConnection, login: &str) -> Result<Option<Perso
     )
     .fetch_optional(tx)
     .await
+}
+
+/// The logins of these people, but for those that were erased.
+pub async fn logins(
+    tx: &mut PgConnection,
+    person_ids: &[Uuid],
+) -> Result<HashMap<Uuid, String>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select person_id, login as "login!" from record.person
+           where person_id = any($1) and login is not null"#,
+        person_ids
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.person_id, row.login)).collect())
 }
 
 /// Finds a person by id.

@@ -1,18 +1,27 @@
-//! The operator's view of the cluster's settings and of effects that were given up.
+//! The operator's view of the cluster: its settings, what Slurm should have and has, and effects
+//! that were given up.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde_json::Value;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use slurm_wire::{Answer, Call, SettingFault};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ApiError, Path};
+use super::{ApiError, Body, Path};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::cluster::apply::{self, Outcome};
+use crate::cluster::import::{self, Found};
+use crate::cluster::keeper;
+use crate::cluster::line::Line;
+use crate::cluster::look::{LookError, look};
+use crate::config::Keep;
 use crate::gateway::GatewayError;
 use crate::outbox;
 
@@ -23,6 +32,115 @@ pub(super) async fn settings(State(app): State<App>) -> Result<Json<Vec<SettingF
     match app.gateway.call(&Call::CheckSettings).await? {
         Answer::Settings(faults) => Ok(Json(faults)),
         _ => Err(GatewayError::OutOfTurn.into()),
+    }
+}
+
+/// How Slurm differs from what it should have.
+#[derive(Serialize)]
+pub(super) struct Differences {
+    /// What mimerd does about them: `off`, `show` or `apply`.
+    keep: Keep,
+    /// One field of one object each.
+    lines: Vec<Line>,
+}
+
+/// Lists what differs between what Slurm should have and what it has; changes nothing.
+#[utoipa::path(get, path = "/v1/cluster/diff", tag = "operation",
+    responses((status = 200, description = "keep, and lines: object, name, field, expected, \
+        actual, drift, can_apply, decides, sentence; empty when Slurm is as it should be"),
+        (status = 503)))]
+pub(super) async fn diff(State(app): State<App>) -> Result<Json<Differences>, ApiError> {
+    let view = look(&app).await?;
+    Ok(Json(Differences { keep: app.config.cluster.keep, lines: view.lines }))
+}
+
+/// Why Slurm is set as the broker has it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApplyDifferences {
+    /// For the audit trail.
+    why: String,
+}
+
+/// How long one request writes; what is left then comes with the next.
+const APPLY_FOR: TimeDelta = TimeDelta::seconds(60);
+/// How often the keeper, at work just now, is waited for.
+const TURNS: u32 = 50;
+
+/// Sets Slurm as the broker has it, also where somebody changed it by hand.
+#[utoipa::path(post, path = "/v1/cluster/apply", tag = "operation",
+    request_body = ApplyDifferences,
+    responses((status = 200, description = "applied, failed (with error) and left: lines as in \
+        the diff"), (status = 409), (status = 422), (status = 503)))]
+pub(super) async fn apply(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<ApplyDifferences>,
+) -> Result<Json<Outcome>, ApiError> {
+    if body.why.trim().is_empty() {
+        let message = "say why: it is kept in the audit trail";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "why_missing", message));
+    }
+    if app.config.cluster.keep == Keep::Off {
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "cluster_not_kept",
+            "this installation keeps Slurm by hand; set cluster.keep to show or apply first",
+        ));
+    }
+    let turn = turn(&app).await?;
+    let view = look(&app).await?;
+    let stamp = caller.stamp(app.clock.now(), None);
+    let mut tx = app.db.begin().await?;
+    view.keep_in_mind(&mut tx, &app.config.cluster.name, &stamp).await?;
+    // The reason is kept once, with this row, so that it can be erased once.
+    let asked = caller.stamp(stamp.now, Some(&body.why));
+    let details = json!({ "cluster": app.config.cluster.name, "lines": view.lines.len() });
+    asked.audit(&mut tx, "cluster.apply_asked", ("cluster", Uuid::nil()), details).await?;
+    tx.commit().await?;
+    let until = stamp.now + APPLY_FOR;
+    let outcome = apply::apply(&app, &view, &view.lines, &stamp, until).await?;
+    turn.rollback().await?;
+    app.cluster_wake.notify_one();
+    Ok(Json(outcome))
+}
+
+/// The right to write Slurm's policy; the keeper has it for a moment at a time.
+async fn turn(app: &App) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, ApiError> {
+    for _ in 0..TURNS {
+        if let Some(turn) = keeper::lock(&app.db).await? {
+            return Ok(turn);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "cluster_being_written",
+        "the keeper is writing to Slurm; try again in a minute",
+    ))
+}
+
+/// Tells what the broker would make of the accounts, users and limits that Slurm has; read-only.
+#[utoipa::path(get, path = "/v1/cluster/import", tag = "operation",
+    responses((status = 200, description = "object, name, parent, users, limits, becomes \
+        (kept_already, fund, project, nothing) and advice"), (status = 409), (status = 503)))]
+pub(super) async fn import(State(app): State<App>) -> Result<Json<Vec<Found>>, ApiError> {
+    let cluster = &app.config.cluster;
+    match app.gateway.call(&Call::ReadWholeCluster).await? {
+        Answer::Policy(policy) => {
+            Ok(Json(import::report(&policy, &cluster.account_root, &cluster.research_qos)))
+        }
+        _ => Err(GatewayError::OutOfTurn.into()),
+    }
+}
+
+impl From<LookError> for ApiError {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Gateway(error) => error.into(),
+            LookError::Database(error) => error.into(),
+            other => Self::internal(&other),
+        }
     }
 }
 

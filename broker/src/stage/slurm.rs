@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use slurm_wire::{
-    Answer, Call, Hello, JobRecord, JobRow, JobState, PROTOCOL_VERSION, Refusal, RefusalCode,
-    Submitted, Welcome,
+    Answer, Call, Hello, JobRecord, JobRow, JobState, PROTOCOL_VERSION, Policy, Refusal,
+    RefusalCode, Submitted, Welcome,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::policy;
 use crate::plan::attempt::Attempt;
 
 /// What is asked and answered; clones share it.
@@ -21,7 +22,8 @@ struct Told {
     jobs: Vec<JobRow>,
     records: Vec<JobRecord>,
     refuse: Vec<(&'static str, RefusalCode)>,
-    calls: Vec<&'static str>,
+    calls: Vec<String>,
+    policy: Policy,
 }
 
 impl Slurm {
@@ -57,7 +59,18 @@ impl Slurm {
 
     /// How often a call was made.
     pub(crate) fn heard(&self, call: &str) -> usize {
-        self.told(|told| told.calls.iter().filter(|heard| **heard == call).count())
+        self.told(|told| told.calls.iter().filter(|heard| *heard == call).count())
+    }
+
+    /// What somebody with `sacctmgr` does.
+    pub(crate) fn by_hand(&self, change: impl FnOnce(&mut Policy)) {
+        self.told(|told| change(&mut told.policy));
+    }
+
+    /// How many calls there were that change something.
+    pub(crate) fn heard_writes(&self) -> usize {
+        let writes = |call: &&String| call.starts_with("put_") || call.starts_with("remove_");
+        self.told(|told| told.calls.iter().filter(writes).count())
     }
 
     fn told<T>(&self, with: impl FnOnce(&mut Told) -> T) -> T {
@@ -85,16 +98,9 @@ impl Slurm {
     }
 
     fn answer(&self, call: &Call) -> Answer {
-        let name = match call {
-            Call::Submit(_) => "submit",
-            Call::Release { .. } => "release",
-            Call::Cancel { .. } => "cancel",
-            Call::ReadJobs { .. } => "read_jobs",
-            Call::ReadRecords { .. } => "read_records",
-            _ => "another",
-        };
+        let name = serde_json::json!(call)["call"].as_str().unwrap().to_owned();
         self.told(|told| {
-            told.calls.push(name);
+            told.calls.push(name.clone());
             if let Some((_, code)) = told.refuse.iter().find(|(refused, _)| *refused == name) {
                 let sentence = "the test says no".to_owned();
                 return Answer::Refused(Refusal { code: *code, sentence, slurm_errno: None });
@@ -105,7 +111,11 @@ impl Slurm {
                 }
                 Call::ReadJobs { .. } => Answer::Jobs(told.jobs.clone()),
                 Call::ReadRecords { .. } => Answer::Records(told.records.clone()),
-                _ => Answer::Done,
+                Call::ReadPolicy => Answer::Policy(Box::new(told.policy.clone())),
+                change => {
+                    policy::set(&mut told.policy, change);
+                    Answer::Done
+                }
             }
         })
     }
