@@ -83,14 +83,15 @@ impl ControllerSeat {
 
 impl Seat for ControllerSeat {
     fn carry_out(&mut self, task: Task) -> Outcome {
-        let is_ping = task == Task::Ping;
-        if !is_ping && self.breaker.is_in_charge(Instant::now()) {
+        // Neither says how a call to slurmctld by this process would end.
+        let tells_nothing = matches!(task, Task::Ping | Task::Probe(_));
+        if !tells_nothing && self.breaker.is_in_charge(Instant::now()) {
             change::ping(self.session).map_err(|error| error.controller_refusal())?;
         }
         let outcome = self.call(task);
         let silent =
             outcome.as_ref().is_err_and(|it| it.code == RefusalCode::ControllerUnavailable);
-        if !is_ping {
+        if !tells_nothing {
             self.breaker.note(!silent, Instant::now());
         }
         outcome

@@ -96,6 +96,7 @@ impl Settings<'_> {
              FirstJobId=10000000\n\
              MaxJobId=60000000\n\
              PriorityType=priority/multifactor\n\
+             PriorityWeightQOS=1000000\n\
              PriorityDecayHalfLife=0\n\
              PriorityUsageResetPeriod=NONE\n\
              PriorityCalcPeriod=00:00:05\n\
@@ -199,9 +200,13 @@ impl Settings<'_> {
              \x20   accounts = {{ \"public\" }},\n\
              \x20   account_prefixes = {{ \"pub_\" }},\n\
              \x20   typed_gpus_everywhere = true,\n\
+             \x20   gpus_per_node = {{ [\"{gpu_type}\"] = {gpus} }},\n\
+             \x20   probe_uid = 65534,\n\
              }}\n",
             uids.join(", "),
-            BROKER_PARTITIONS.map(|name| format!("\"{name}\"")).join(", ")
+            BROKER_PARTITIONS.map(|name| format!("\"{name}\"")).join(", "),
+            gpu_type = self.plan.gpu_type,
+            gpus = self.plan.gpus_per_node,
         )
     }
 }
