@@ -2,9 +2,15 @@
 //!
 //! Machines are noisy, so what is compared is measured in one run on one cluster, in turns.
 
+mod admit;
+mod diff;
+mod ground;
 mod latency;
 mod submit;
+mod tree;
 
+pub use admit::admit;
+pub use diff::diff;
 pub use latency::latency;
 pub use submit::submit;
 

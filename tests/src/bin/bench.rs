@@ -1,27 +1,35 @@
-//! `bench NAME`: measurements on a private, real cluster. The last line is one JSON object.
+//! `bench NAME`: measurements on daemons of our own. The last line is one JSON object.
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
 
-/// Measures the broker on a private, real Slurm cluster.
+/// Measures the broker on daemons of its own.
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
     name: Name,
+    /// A small part of the work, to try the bench itself; the figures mean nothing.
+    #[arg(long)]
+    small: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
     /// Submissions per second: through the gateway, and by a loop of sbatch.
     Submit,
+    /// Admissions per second against the bare transaction on the same PostgreSQL.
+    Admit,
+    /// `cluster diff` on a large tree, over the simulated Slurm.
+    Diff,
     /// From the API call to Slurm's acceptance, with 1 and with 16 clients.
     Latency,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
     let measured = tokio::select! {
-        measured = measure(Arguments::parse().name) => measured?,
+        measured = measure(&arguments) => measured?,
         ended = testbed::poll::end_asked_for() => {
             ended?;
             bail!("interrupted");
@@ -31,8 +39,10 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn measure(name: Name) -> Result<serde_json::Value> {
-    match name {
+async fn measure(arguments: &Arguments) -> Result<serde_json::Value> {
+    match arguments.name {
+        Name::Admit => testbed::bench::admit(arguments.small).await,
+        Name::Diff => testbed::bench::diff(arguments.small).await,
         Name::Submit => testbed::bench::submit().await,
         Name::Latency => testbed::bench::latency().await,
     }

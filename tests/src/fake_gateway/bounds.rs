@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use slurm_wire::{JobSpec, Refusal, RefusalCode};
 
-pub(crate) use policy::{bad_policy, check_limits};
+pub(crate) use policy::{bad_policy, check_description, check_limits, check_name};
 
 /// Longest script that Slurm takes.
 const LONGEST_SCRIPT_BYTES: usize = 4 * 1024 * 1024;
@@ -24,8 +24,6 @@ pub struct FakeBounds {
     pub uids: RangeInclusive<u32>,
     /// The root of the broker's accounts.
     pub account_root: String,
-    /// What the names of accounts under it begin with.
-    pub account_prefix: String,
     /// Partitions.
     pub partitions: Vec<String>,
     /// QOS of the site that a job may ask for, besides the broker's own.
@@ -57,7 +55,6 @@ impl Default for FakeBounds {
         Self {
             uids: 61_001..=61_099,
             account_root: "public".into(),
-            account_prefix: "pub_".into(),
             partitions: vec!["gpu".into(), "confidential".into()],
             qos: vec!["normal".into()],
             qos_prefix: "mimer_".into(),
@@ -83,7 +80,6 @@ impl FakeBounds {
             (job.uid == 0 || job.gid == 0, Code::RootUser),
             (job.uid < FIRST_PERSON || job.gid < FIRST_PERSON, Code::SystemUser),
             (!self.uids.contains(&job.uid), Code::UidOutOfRange),
-            (!self.may_hold_jobs(&job.account), Code::ForeignAccount),
             (!self.partitions.contains(&job.partition), Code::ForeignPartition),
             (job.qos.as_ref().is_some_and(|qos| !self.may_ask_for(qos)), Code::ForeignQos),
             (!self.job_ids.contains(&job.job_id), Code::JobIdOutOfRange),
@@ -115,10 +111,6 @@ impl FakeBounds {
     /// True for a QOS of the broker's, and for those that the site lets its jobs use.
     pub(crate) fn may_ask_for(&self, qos: &str) -> bool {
         qos.starts_with(&self.qos_prefix) || self.qos.iter().any(|name| name == qos)
-    }
-
-    fn may_hold_jobs(&self, account: &str) -> bool {
-        account == self.account_root || account.starts_with(&self.account_prefix)
     }
 
     fn allows_work_dir(&self, work_dir: &str) -> bool {

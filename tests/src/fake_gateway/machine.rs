@@ -125,6 +125,9 @@ impl Machine {
     }
 
     fn write_policy(&mut self, call: Call) -> Result<(), Refusal> {
+        if let Call::RemoveUser { account, user } = &call {
+            self.check_no_jobs_of(account, user)?;
+        }
         let Self { plan: FakePlan { bounds, cluster, .. }, kept, now, .. } = self;
         match call {
             Call::PutAccount(new) => kept.put_account(cluster, bounds, &new),
@@ -145,6 +148,19 @@ impl Machine {
                 Err(refusal(RefusalCode::MalformedCall, &sentence))
             }
         }
+    }
+
+    /// Slurm takes nobody away who has jobs there.
+    fn check_no_jobs_of(&self, account: &str, user: &str) -> Result<(), Refusal> {
+        let uid = self.plan.bounds.uid_of(user);
+        let theirs = |job: &&Job| {
+            job.spec.account == account && uid == Ok(job.spec.uid) && !job.state().is_over()
+        };
+        if self.jobs.iter().any(|job| theirs(&job)) {
+            let sentence = format!("jobs of {user:?} still wait or run under {account:?}");
+            return Err(refusal(RefusalCode::JobsStillThere, &sentence));
+        }
+        Ok(())
     }
 
     fn release(&mut self, job_id: u32) -> Result<Answer, Refusal> {

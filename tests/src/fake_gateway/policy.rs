@@ -7,7 +7,7 @@ use slurm_wire::{
     RefusalCode, ReservationRow, UserAssociation,
 };
 
-use super::bounds::{FakeBounds, bad_policy, check_limits, refusal};
+use super::bounds::{FakeBounds, bad_policy, check_description, check_limits, check_name, refusal};
 
 /// Slurm's own QOS, which every cluster has.
 pub(crate) const NORMAL: &str = "normal";
@@ -122,11 +122,15 @@ impl Kept {
         bounds: &FakeBounds,
         new: &NewAccount,
     ) -> Result<(), Refusal> {
-        bounds.check_new_account(new)?;
+        check_name(&new.name)?;
+        check_description(&new.description)?;
         self.check_account(bounds, &new.parent)?;
+        if self.is_under(&new.name, &new.parent) {
+            return Err(bad_policy("an account does not lie under itself"));
+        }
         if self.accounts.contains_key(&new.name) {
-            // What is there already, somewhere else perhaps, is left as it is.
-            return self.check_account(bounds, &new.name);
+            // What is there already is left as it is.
+            return self.check_below_root(bounds, &new.name);
         }
         self.add_account(cluster, &new.name, Some(&new.parent));
         Ok(())
@@ -137,7 +141,7 @@ impl Kept {
         bounds: &FakeBounds,
         new: AccountLimits,
     ) -> Result<(), Refusal> {
-        self.check_account(bounds, &new.account)?;
+        self.check_below_root(bounds, &new.account)?;
         check_limits(&new.limits)?;
         if let Some(row) = self.accounts.get_mut(&new.account) {
             row.limits = new.limits;
@@ -151,14 +155,15 @@ impl Kept {
         bounds: &FakeBounds,
         new: &UserAssociation,
     ) -> Result<(), Refusal> {
-        self.check_account(bounds, &new.account)?;
+        self.check_below_root(bounds, &new.account)?;
         bounds.uid_of(&new.user)?;
         if let Some(foreign) = new.qos.iter().find(|qos| !bounds.may_ask_for(qos)) {
             let sentence = format!("the QOS {foreign:?} is not the broker's");
             return Err(refusal(RefusalCode::ForeignQos, &sentence));
         }
-        if new.qos.is_empty() {
-            return Err(bad_policy("a user association names at least one QOS"));
+        let different: BTreeSet<&String> = new.qos.iter().collect();
+        if new.qos.is_empty() || different.len() < new.qos.len() {
+            return Err(bad_policy("a user association names one QOS at least and each once"));
         }
         self.check_known(new.qos.iter())?;
         self.add_association(cluster, &new.account, Some(&new.user), &new.qos);
@@ -171,7 +176,7 @@ impl Kept {
         account: &str,
         user: &str,
     ) -> Result<(), Refusal> {
-        self.check_account(bounds, account)?;
+        self.check_below_root(bounds, account)?;
         self.associations.remove(&(account.to_owned(), Some(user.to_owned())));
         Ok(())
     }
@@ -193,7 +198,7 @@ impl Kept {
         let ours = |row: &&ReservationRow| {
             row.name.starts_with(&bounds.reservation_prefix) && row.name != new.name
         };
-        let others = self.reservations.values().filter(ours).map(|row| row.nodes.len()).sum();
+        let others = self.reservations.values().filter(ours).flat_map(|row| &row.nodes).collect();
         bounds.check_reservation(&new, nodes, others)?;
         new.accounts.iter().try_for_each(|account| self.check_account(bounds, account))?;
         if new.ends_at <= now {
@@ -219,6 +224,16 @@ impl Kept {
             return Ok(());
         }
         let sentence = format!("the account {account:?} does not lie under the broker's root");
+        Err(refusal(RefusalCode::ForeignAccount, &sentence))
+    }
+
+    /// The root itself is the site's.
+    fn check_below_root(&self, bounds: &FakeBounds, account: &str) -> Result<(), Refusal> {
+        self.check_account(bounds, account)?;
+        if account != bounds.account_root {
+            return Ok(());
+        }
+        let sentence = format!("{account:?} is the root of the broker's accounts, and the site's");
         Err(refusal(RefusalCode::ForeignAccount, &sentence))
     }
 

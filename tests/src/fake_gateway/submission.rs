@@ -53,10 +53,14 @@ impl Machine {
         if let Some(qos) = named.as_ref().filter(|qos| !self.kept.qos.contains_key(*qos)) {
             return Err(unknown(INVALID_QOS, format!("the QOS {qos:?}")));
         }
+        let is_there = self.kept.accounts.contains_key(&spec.account);
+        if is_there {
+            self.kept.check_account(&self.plan.bounds, &spec.account)?;
+        }
         if !self.plan.enforce_associations {
             return Ok(named.unwrap_or_else(|| NORMAL.into()));
         }
-        if !self.kept.is_under(&self.plan.bounds.account_root, &spec.account) {
+        if !is_there {
             return Err(unknown(INVALID_ACCOUNT, format!("the account {:?}", spec.account)));
         }
         let is_theirs = |user: &str| self.plan.bounds.uid_of(user) == Ok(spec.uid);

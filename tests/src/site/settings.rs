@@ -20,6 +20,8 @@ pub(super) struct Places<'a> {
     pub(super) slurm: &'a Slurm,
     pub(super) sftp: &'a SftpStore,
     pub(super) https_port: u16,
+    /// What mimerd does about Slurm's accounts, users and QOS: "off", "show" or "apply".
+    pub(super) keep: &'static str,
 }
 
 /// Node names of either Slurm.
@@ -83,6 +85,9 @@ pub(super) fn write_mimerd(places: &Places<'_>, simulated: &[String]) -> Result<
             job_ids: JOB_IDS,
             open_partition: "gpu".to_owned(),
             confidential_partition: "confidential".to_owned(),
+            account_root: "public".to_owned(),
+            keep: places.keep.to_owned(),
+            research_qos: vec!["normal".to_owned()],
         },
         accounts: AccountsPart { file: path(dir.join("accounts.toml")) },
         staging: StagingPart {
@@ -118,6 +123,9 @@ struct ClusterPart {
     job_ids: [u32; 2],
     open_partition: String,
     confidential_partition: String,
+    account_root: String,
+    keep: String,
+    research_qos: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -202,6 +210,14 @@ pub(super) fn write_gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Res
             work_dir_prefix: path(&cluster.areas_dir()),
             max_gpus: 8,
             max_wall_time_min: 24 * 60,
+            qos_prefix: "mimer_".to_owned(),
+            reservation_prefix: "mimer_".to_owned(),
+            may_preempt: vec!["normal".to_owned()],
+            max_priority: 1_000_000,
+            nodes: cluster.node_names(),
+            max_set_aside_nodes: cluster.plan().nodes,
+            import: true,
+            probe_uid: 65_534,
         },
     };
     let file = dir.join("gateway.toml");
@@ -236,4 +252,12 @@ struct GatewayBounds {
     work_dir_prefix: String,
     max_gpus: u32,
     max_wall_time_min: u32,
+    qos_prefix: String,
+    reservation_prefix: String,
+    may_preempt: Vec<String>,
+    max_priority: u32,
+    nodes: Vec<String>,
+    max_set_aside_nodes: usize,
+    import: bool,
+    probe_uid: u32,
 }

@@ -15,6 +15,9 @@ use crate::{Cluster, ClusterPlan, Daemon, SftpStore, Supervised, Workspace, poll
 
 const BOUND: Duration = Duration::from_secs(90);
 
+/// What mimerd does about Slurm's accounts, users and QOS.
+const KEEP: &str = "off";
+
 pub(super) async fn real(nodes: usize) -> Result<Site> {
     let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
     let user = PosixUser::project(1)?;
@@ -48,7 +51,8 @@ async fn finish(
     let sftp = SftpStore::start().await?;
     let https_port = port::free()?;
     settings::make_area(&slurm, &workspace, &user)?;
-    let places = Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, https_port };
+    let places =
+        Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, https_port, keep: KEEP };
     settings::write_accounts(&places, &user)?;
     settings::write_mimerd(&places, &simulated)?;
 

@@ -1,6 +1,6 @@
 //! Limits of QOS and accounts: they are obeyed, and a raised one is noticed late unless nudged.
 
-use slurm_wire::{AccountLimits, Call, JobSpec, JobState, Limits, QosRow, RefusalCode};
+use slurm_wire::{AccountLimits, AccountRow, Call, JobSpec, JobState, Limits, QosRow, RefusalCode};
 
 use crate::Stage;
 use crate::caller::{Caller, job};
@@ -67,10 +67,16 @@ async fn a_raised_limit_is_noticed_at_once_only_by_a_nudge() {
 #[tokio::test]
 async fn gpus_and_jobs_at_once_are_bounded_for_an_account_and_all_below_it() {
     let (stage, mut caller) = with(qos("mimer_demo")).await;
+    stage.gateway.modify_by_hand(|policy| {
+        let demo = policy.accounts.iter_mut().find(|row| row.name == "pub_demo").unwrap();
+        let fund = AccountRow { name: "pub_fund".into(), ..demo.clone() };
+        demo.parent = Some(fund.name.clone());
+        policy.accounts.push(fund);
+    });
     let cap = |gpus: u64, jobs: u32| {
         let at_once = [("gres/gpu:h200".to_owned(), gpus)].into();
         let limits = Limits { at_once, running_jobs: Some(jobs), ..Limits::default() };
-        Call::PutAccountLimits(AccountLimits { account: "public".into(), limits })
+        Call::PutAccountLimits(AccountLimits { account: "pub_fund".into(), limits })
     };
     caller.does(cap(4, 9)).await;
     caller.runs(demo(1, 3)).await;

@@ -112,7 +112,9 @@ async fn what_is_not_the_brokers_is_refused_by_name() {
     let two = ["node01".to_owned(), "node02".to_owned()];
     for (call, code) in [
         (account("pub_a", "research"), Code::ForeignAccount),
-        (account("research_a", "public"), Code::ForeignAccount),
+        (account("research", "public"), Code::ForeignAccount),
+        (account("public", "pub_demo"), Code::BadPolicy),
+        (unlimited("public", "gres/gpu"), Code::ForeignAccount),
         (account("pub_A", "public"), Code::BadPolicy),
         (unlimited("research", "gres/gpu"), Code::ForeignAccount),
         (unlimited("pub_demo", "gpus"), Code::BadPolicy),
@@ -121,6 +123,8 @@ async fn what_is_not_the_brokers_is_refused_by_name() {
         (user("pub_demo", "mimer-p1", &["crisis"]), Code::ForeignQos),
         (user("pub_demo", "mimer-p1", &["mimer_none"]), Code::NotKnownToSlurmYet),
         (user("pub_demo", "mimer-p1", &[]), Code::BadPolicy),
+        (user("pub_demo", "mimer-p1", &["normal", "normal"]), Code::BadPolicy),
+        (Call::PutQos(QosRow { description: "Göta".into(), ..qos("mimer_a") }), Code::BadPolicy),
         (Call::PutQos(qos("normal")), Code::ForeignQos),
         (Call::PutQos(victims("high")), Code::ForeignVictim),
         (Call::PutQos(victims("mimer_a")), Code::BadPolicy),
@@ -168,6 +172,10 @@ async fn a_job_whose_account_user_or_qos_is_missing_may_be_tried_again() {
     }
     caller.runs(heart).await;
     assert_eq!(caller.row(1).await.state, JobState::Running);
+    let remove = Call::RemoveUser { account: "pub_heart".into(), user: "mimer-p1".into() };
+    assert_eq!(caller.refused(remove.clone()).await, RefusalCode::JobsStillThere);
+    stage.pass(60);
+    caller.does(remove).await;
 }
 
 #[tokio::test]

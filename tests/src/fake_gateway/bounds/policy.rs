@@ -1,22 +1,18 @@
 //! What the fake refuses of accounts, users, QOS and reservations.
 
-use slurm_wire::{Limits, NewAccount, NewReservation, QosRow, Refusal, RefusalCode};
+use std::collections::BTreeSet;
+
+use slurm_wire::{Limits, NewReservation, QosRow, Refusal, RefusalCode};
 
 use super::{FakeBounds, refusal};
 
 /// Longest name of an account, a QOS or a reservation.
-const LONGEST_NAME_BYTES: usize = 60;
+const LONGEST_NAME_BYTES: usize = 100;
+
+/// Longest line for people.
+const LONGEST_DESCRIPTION_BYTES: usize = 200;
 
 impl FakeBounds {
-    /// Refuses an account whose name is not the broker's to give.
-    pub(crate) fn check_new_account(&self, new: &NewAccount) -> Result<(), Refusal> {
-        if !new.name.starts_with(&self.account_prefix) {
-            let sentence = format!("accounts of the broker's begin with {:?}", self.account_prefix);
-            return Err(refusal(RefusalCode::ForeignAccount, &sentence));
-        }
-        check_name(&new.name)
-    }
-
     /// The uid of a project user, by name: `mimer-pN` has 61000 + N, as on the real testbed.
     pub(crate) fn uid_of(&self, user: &str) -> Result<u32, Refusal> {
         let number = user.strip_prefix("mimer-p").and_then(|number| number.parse::<u32>().ok());
@@ -35,6 +31,7 @@ impl FakeBounds {
             return Err(refusal(RefusalCode::ForeignQos, &sentence));
         }
         check_name(&qos.name)?;
+        check_description(&qos.description)?;
         let may = |victim: &&String| {
             victim.starts_with(&self.qos_prefix) || self.may_preempt.contains(victim)
         };
@@ -53,12 +50,12 @@ impl FakeBounds {
     }
 
     /// Refuses a reservation by name, partition, nodes or times. `nodes` are all there are, and
-    /// `others` is how many the broker's other reservations have.
+    /// `others` those that the broker's other reservations have.
     pub(crate) fn check_reservation(
         &self,
         new: &NewReservation,
         nodes: &[String],
-        others: usize,
+        others: BTreeSet<&String>,
     ) -> Result<(), Refusal> {
         self.check_reservation_name(&new.name)?;
         if new.partition.as_ref().is_some_and(|name| !self.partitions.contains(name)) {
@@ -70,7 +67,7 @@ impl FakeBounds {
             let sentence = format!("{node:?} may not be set aside");
             return Err(refusal(RefusalCode::ForeignNode, &sentence));
         }
-        if new.nodes.len() + others > self.max_set_aside_nodes {
+        if others.union(&new.nodes.iter().collect()).count() > self.max_set_aside_nodes {
             let sentence = format!("at most {} nodes are set aside", self.max_set_aside_nodes);
             return Err(refusal(RefusalCode::ForeignNode, &sentence));
         }
@@ -110,12 +107,25 @@ pub(crate) fn bad_policy(sentence: &str) -> Refusal {
     refusal(RefusalCode::BadPolicy, sentence)
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if name.len() <= LONGEST_NAME_BYTES && name.bytes().all(plain) {
+/// Refuses a name that Slurm would fold, split or read as a list.
+pub(crate) fn check_name(name: &str) -> Result<(), Refusal> {
+    let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let inner = |byte: u8| first(byte) || b"_-.".contains(&byte);
+    let begins_well = name.bytes().next().is_some_and(first);
+    if begins_well && name.len() <= LONGEST_NAME_BYTES && name.bytes().all(inner) {
         return Ok(());
     }
     Err(bad_policy(&format!(
-        "{name:?} is not 1 to {LONGEST_NAME_BYTES} small letters, digits or underscores"
+        "{name:?} is not 1 to {LONGEST_NAME_BYTES} small letters, digits, '_', '-' and '.'"
     )))
+}
+
+/// Refuses a description that slurmdbd would not take or not give back.
+pub(crate) fn check_description(text: &str) -> Result<(), Refusal> {
+    let calm = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && !b"'\"\\`%".contains(&byte);
+    let is_line = !text.is_empty() && text.trim() == text;
+    if is_line && text.len() <= LONGEST_DESCRIPTION_BYTES && text.bytes().all(calm) {
+        return Ok(());
+    }
+    Err(bad_policy(&format!("{text:?} is not one line of plain ASCII without quotes")))
 }

@@ -1,0 +1,96 @@
+//! What a bench of the broker's own work stands on: its embedded PostgreSQL with default durability,
+//! its library, and the *simulated* gateway. No mimerd runs, so nothing else works meanwhile.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use broker::app::App;
+use broker::config::Config;
+use broker::database::{Databases, Stay};
+use broker::gateway::Gateway;
+use broker::metrics::Metrics;
+use broker::settings::KnownSettings;
+use record::Clock;
+use sqlx::{ConnectOptions, PgConnection};
+use tokio::sync::Notify;
+
+use crate::Workspace;
+use crate::fake_gateway::{FakeGateway, FakePlan};
+
+/// The cluster's name.
+pub(super) const CLUSTER: &str = "simulated";
+
+/// The ground; [`Ground::leave`] ends the database.
+pub(super) struct Ground {
+    pub(super) app: App,
+    pub(super) gateway: FakeGateway,
+    databases: Databases,
+    workspace: Workspace,
+}
+
+impl Ground {
+    /// Starts the database with so many connections, migrates it, and starts the gateway.
+    pub(super) async fn start(connections: u32) -> Result<Self> {
+        let workspace = Workspace::create("bench")?;
+        let dir = workspace.path().display();
+        let text = format!(
+            "state_dir = '{dir}/state'\nlisten.address = '127.0.0.1:0'\n\
+             accounts.file = '{dir}/accounts.toml'\n\
+             duties.database_connections = {connections}\n\
+             [cluster]\nname = '{CLUSTER}'\ngateway_socket = '{dir}/gateway.sock'\n\
+             deadline_s = 60\njob_ids = [100000, 9999999]\nopen_partition = 'gpu'\n\
+             confidential_partition = 'confidential'\nkeep = 'apply'\n\
+             [staging]\nmover = '/nonexistent'\nsftp_key_file = '/nonexistent'\n\
+             known_hosts_file = '/nonexistent'\n"
+        );
+        let config = Config::read(&workspace.write("mimerd.toml", 0o600, text)?)?;
+        std::fs::create_dir_all(&config.state_dir)?;
+        let databases = Databases::open(&config, Stay::Serve).await?;
+        databases.fit_job_ids(&config).await?;
+        let socket = config.cluster.gateway_socket.clone();
+        let gateway = FakeGateway::start(&socket, FakePlan::default(), Clock::System)?;
+        let app = App {
+            gateway: Gateway::new(socket, Duration::from_secs(config.cluster.deadline_s)),
+            db: databases.app.clone(),
+            config: Arc::new(config),
+            clock: Clock::System,
+            settings: KnownSettings::default(),
+            metrics: Arc::new(Metrics::new()?),
+            outbox_wake: Arc::new(Notify::new()),
+            cluster_wake: Arc::new(Notify::new()),
+        };
+        Ok(Self { app, gateway, databases, workspace })
+    }
+
+    /// Writes the account list: `login` runs as one of the 99 project users in each project.
+    pub(super) fn write_accounts(&self, login: &str, slugs: &[String]) -> Result<()> {
+        let mut text = String::new();
+        for (number, slug) in (0..99).cycle().zip(slugs) {
+            let (user, uid) = (number + 1, 61_001 + number);
+            write!(
+                text,
+                "[[account]]\nlogin = '{login}'\nproject = '{slug}'\nuser = 'mimer-p{user}'\n\
+                 uid = {uid}\ngid = {uid}\narea = '/areas/{slug}'\n"
+            )?;
+        }
+        self.workspace.write("accounts.toml", 0o644, text)?;
+        Ok(())
+    }
+
+    /// Connects as the database's owner, who may make tables. The kernel vouches for us.
+    pub(super) async fn owner(&self) -> Result<PgConnection> {
+        let options = (*self.app.db.connect_options()).clone().username("mimer_owner");
+        options.connect().await.context("connecting as the database's owner")
+    }
+
+    /// Ends the gateway and the database, and removes the directory.
+    pub(super) async fn leave(self) -> Result<()> {
+        let Self { app, gateway, databases, workspace } = self;
+        drop((app, gateway));
+        databases.close().await?;
+        drop(workspace);
+        Ok(())
+    }
+}
