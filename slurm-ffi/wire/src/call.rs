@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountLimits, AccountRow, AssociationRow, JobRecord, JobRow, NewAccount, NewReservation, Policy,
-    QosRow, Refusal, UserAssociation,
+    AccountLimits, AccountRow, AssociationRow, JobRecord, JobRow, NewAccount, NewReservation,
+    Policy, QosRow, Refusal, UserAssociation,
 };
 
 /// Both sides must speak the same version; a difference is refused by name.
@@ -102,13 +102,14 @@ pub enum Call {
     /// Read the accounts, associations and QOS of the whole cluster, to take them over. Only where the
     /// bounds file has `import = true`.
     ReadWholeCluster,
-    /// Make an account of the subtree. One that is there already is left as it is.
+    /// Make an account of the subtree, or move one of the subtree to another parent in it.
     PutAccount(NewAccount),
     /// Set the limits of an account of the subtree; what is not named is lifted.
     PutAccountLimits(AccountLimits),
     /// Let a user run under an account, with just these QOS.
     PutUser(UserAssociation),
-    /// No longer let a user run under an account. Gone already is well.
+    /// No longer let a user run under an account. Gone already is well; refused while jobs of theirs
+    /// wait or run there.
     RemoveUser {
         /// Slurm account.
         account: String,

@@ -12,7 +12,8 @@ mod row;
 
 pub use call::{Answer, Call, Hello, JobSpec, PROTOCOL_VERSION, SettingFault, Submitted, Welcome};
 pub use policy::{
-    AccountLimits, Limits, NewAccount, NewReservation, Policy, QosRow, ReservationRow, UserAssociation,
+    AccountLimits, Limits, NewAccount, NewReservation, Policy, QosRow, ReservationRow,
+    UserAssociation,
 };
 pub use refusal::{Refusal, RefusalCode};
 pub use row::{AccountRow, AssociationRow, JobRecord, JobRow, JobState};
