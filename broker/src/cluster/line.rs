@@ -68,14 +68,7 @@ impl Line {
     pub(super) fn of_field(key: &Key, field: Field, values: Values, cause: Cause) -> Self {
         let Values { expected, actual } = values;
         let drift = cause == Cause::ByHand;
-        // An account keeps its parent when it is put again.
-        let can_apply = field != Field::Parent;
         let sentence = match (cause, &field) {
-            (_, Field::Parent) => format!(
-                "Move it: `sacctmgr modify account {} set parent={}`; the broker moves no accounts.",
-                key.name,
-                expected.as_deref().unwrap_or_default()
-            ),
             (Cause::Pending, Field::Existence) if expected.is_some() => {
                 "It is to be made.".to_owned()
             }
@@ -96,9 +89,9 @@ impl Line {
                 stay, change it in the broker."
                 .to_owned(),
         };
-        let decides = if drift || !can_apply { decides(key.kind, &field) } else { Decides::Nobody };
+        let decides = if drift { decides(key.kind, &field) } else { Decides::Nobody };
         let (object, name) = (key.kind, key.name.clone());
-        Self { object, name, field, expected, actual, drift, can_apply, decides, sentence }
+        Self { object, name, field, expected, actual, drift, can_apply: true, decides, sentence }
     }
 
     /// Something under the broker's root or prefix that it does not want and cannot remove.

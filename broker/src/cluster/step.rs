@@ -68,12 +68,16 @@ fn calls(
     match (target, found) {
         (Some(Body::Account(account)), found) => {
             let mut calls = Vec::new();
-            if found.is_none() {
+            let there = match found {
+                Some(Body::Account(found)) => Some(found),
+                _ => None,
+            };
+            if there.is_none_or(|there| there.parent != account.parent) {
                 let description = wanted.descriptions.get(&key.name).cloned().unwrap_or_default();
                 let (name, parent) = (key.name.clone(), account.parent.clone());
                 calls.push(Call::PutAccount(NewAccount { name, parent, description }));
             }
-            if found.is_some() || account.limits != Limits::default() {
+            if account.limits != there.map_or_else(Limits::default, |there| there.limits.clone()) {
                 let (account, limits) = (key.name.clone(), account.limits.clone());
                 calls.push(Call::PutAccountLimits(AccountLimits { account, limits }));
             }

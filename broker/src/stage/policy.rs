@@ -6,8 +6,9 @@ use slurm_wire::{AccountRow, AssociationRow, Call, Limits, Policy, ReservationRo
 pub(crate) fn set(policy: &mut Policy, call: &Call) {
     match call {
         Call::PutAccount(new) => {
-            if policy.accounts.iter().all(|row| row.name != new.name) {
-                policy.accounts.push(account(&new.name, &new.parent));
+            match policy.accounts.iter_mut().find(|row| row.name == new.name) {
+                Some(row) => row.parent = Some(new.parent.clone()),
+                None => policy.accounts.push(account(&new.name, &new.parent)),
             }
         }
         Call::PutAccountLimits(new) => {

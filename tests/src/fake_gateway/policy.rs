@@ -129,8 +129,12 @@ impl Kept {
             return Err(bad_policy("an account does not lie under itself"));
         }
         if self.accounts.contains_key(&new.name) {
-            // What is there already is left as it is.
-            return self.check_below_root(bounds, &new.name);
+            // One of the subtree moves to where it is wanted.
+            self.check_below_root(bounds, &new.name)?;
+            if let Some(row) = self.accounts.get_mut(&new.name) {
+                row.parent = Some(new.parent.clone());
+            }
+            return Ok(());
         }
         self.add_account(cluster, &new.name, Some(&new.parent));
         Ok(())

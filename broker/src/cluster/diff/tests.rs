@@ -295,15 +295,16 @@ fn what_somebody_removed_is_drift() {
 }
 
 #[test]
-fn an_account_elsewhere_in_the_tree_takes_a_person_to_move() {
+fn an_account_elsewhere_in_the_tree_is_moved_when_told() {
     let wanted = site();
     let mut actual = slurm(&wanted);
     actual.objects.insert(Key::account("stroke"), account("public", Limits::default()));
     let lines = diff(&wanted, &actual, &Memory::new());
     let [line] = &lines[..] else { panic!("{lines:?}") };
-    assert_eq!((line.drift, line.can_apply), (true, false));
-    assert!(line.sentence.contains("sacctmgr modify account stroke set parent=pub_fund"));
-    assert!(mend(&lines, &wanted, &actual).is_empty());
+    assert_eq!((line.field.to_string().as_str(), line.drift), ("parent", true));
+    let calls = mend(&lines, &wanted, &actual);
+    let [Call::PutAccount(put)] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((put.name.as_str(), put.parent.as_str()), ("stroke", "pub_fund"));
 }
 
 #[test]
