@@ -1,20 +1,20 @@
 //! What the gateway writes into a real Slurm: looked at with Slurm's own programs.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use slurm_wire::{
-    AccountLimits, Answer, Call, Hello, JobRecord, JobSpec, JobState, Limits, NewAccount,
-    PROTOCOL_VERSION, Policy, QosRow, RefusalCode, UserAssociation, Welcome,
+    AccountLimits, Answer, Call, JobSpec, JobState, Limits, NewAccount, QosRow, RefusalCode,
+    UserAssociation,
 };
 use testbed::accounts::PosixUser;
-use testbed::site::program;
 use testbed::slurm::Sbatch;
-use testbed::{Cluster, ClusterPlan, Daemon, poll};
+use testbed::{Cluster, ClusterPlan, poll};
+
+mod gateway;
+
+use gateway::Gateway;
 
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -22,117 +22,6 @@ const FUND: &str = "pub_fund_1a2b";
 const PROJECT: &str = "pub_register";
 const QOS: &str = "mimer_pub_register";
 const JOB_ID: u32 = 100_001;
-
-/// The gateway program on a cluster, and a broker's connection to it.
-struct Gateway {
-    lines: BufReader<UnixStream>,
-    out: UnixStream,
-    _daemon: Daemon,
-}
-
-impl Gateway {
-    async fn start(cluster: &Cluster) -> Result<Self> {
-        let dir = cluster.dir().display();
-        let socket = cluster.dir().join("run/gateway.sock");
-        let bounds = cluster.dir().join("gateway/bounds.toml");
-        std::fs::write(
-            &bounds,
-            format!(
-                "socket = {socket:?}\ncallers = [0]\n\
-                 [slurm]\nconf = {:?}\ncluster = {:?}\n\
-                 [bounds]\nuid_min = 61001\nuid_max = 61099\naccount_root = \"public\"\n\
-                 partitions = [\"gpu\", \"confidential\"]\nqos = []\n\
-                 job_id_min = 1\njob_id_max = 9999999\nwork_dir_prefix = \"{dir}/areas\"\n\
-                 max_gpus = 8\nmax_wall_time_min = 60\n\
-                 may_preempt = [\"normal\"]\nmax_priority = 1000\nimport = true\n",
-                cluster.gateway_slurm_conf(),
-                cluster.name()
-            ),
-        )?;
-        let mut command = Command::new(program("mimer-slurm-gateway")?);
-        command.arg("--config").arg(&bounds).env_clear().current_dir("/");
-        let mut daemon = Daemon::spawn("gateway", command, &cluster.dir().join("log/gateway.out"))?;
-        daemon.until_ready(BOUND, async || Ok(UnixStream::connect(&socket).is_ok())).await?;
-        let out = UnixStream::connect(&socket)?;
-        let mut gateway = Self { lines: BufReader::new(out.try_clone()?), out, _daemon: daemon };
-        gateway.say(&Hello { version: PROTOCOL_VERSION })?;
-        let _welcome: Welcome = serde_json::from_str(&gateway.hear()?)?;
-        Ok(gateway)
-    }
-
-    fn say(&mut self, value: &impl serde::Serialize) -> Result<()> {
-        writeln!(self.out, "{}", serde_json::to_string(value)?).context("writing to the gateway")
-    }
-
-    fn hear(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.lines.read_line(&mut line)?;
-        Ok(line)
-    }
-
-    fn call(&mut self, call: &Call) -> Result<Answer> {
-        self.say(call)?;
-        Ok(serde_json::from_str(&self.hear()?)?)
-    }
-
-    /// Makes a call that must be carried out.
-    fn done(&mut self, call: &Call) -> Result<()> {
-        match self.call(call)? {
-            Answer::Done => Ok(()),
-            other => bail!("{call:?} was answered {other:?}"),
-        }
-    }
-
-    /// Makes a call that must be refused, and returns by which name.
-    fn refused(&mut self, call: &Call) -> Result<RefusalCode> {
-        match self.call(call)? {
-            Answer::Refused(refusal) => Ok(refusal.code),
-            other => bail!("{call:?} was answered {other:?}"),
-        }
-    }
-
-    fn policy(&mut self, call: &Call) -> Result<Policy> {
-        match self.call(call)? {
-            Answer::Policy(policy) => Ok(*policy),
-            other => bail!("{call:?} was answered {other:?}"),
-        }
-    }
-
-    /// A whole node's GPUs for the project: research has to make way.
-    fn submit_and_release(&mut self, cluster: &Cluster, person: &PosixUser) -> Result<()> {
-        let spec = JobSpec {
-            job_id: JOB_ID,
-            key: "mimer:test:policy".to_owned(),
-            uid: person.uid,
-            gid: person.gid,
-            account: PROJECT.to_owned(),
-            partition: "gpu".to_owned(),
-            qos: Some(QOS.to_owned()),
-            name: "policy".to_owned(),
-            time_limit_min: 5,
-            gpu_count: 8,
-            gpu_type: "h200".to_owned(),
-            cpu_count: 1,
-            memory_mib: Some(512),
-            work_dir: cluster.make_area("policy", person)?.display().to_string(),
-            script: "#!/bin/sh\nsleep 240\n".to_owned(),
-            environment: [("LANG".to_owned(), "C".to_owned())].into(),
-            deadline: None,
-            reservation: None,
-            whole_node: false,
-        };
-        let submitted = self.call(&Call::Submit(Box::new(spec)))?;
-        ensure!(matches!(submitted, Answer::Submitted(_)), "{submitted:?}");
-        self.done(&Call::Release { job_id: JOB_ID })
-    }
-
-    fn preempted(&mut self, from: i64, until: i64) -> Result<Vec<JobRecord>> {
-        match self.call(&Call::ReadPreempted { from, until })? {
-            Answer::Records(records) => Ok(records),
-            other => bail!("reading what was preempted was answered {other:?}"),
-        }
-    }
-}
 
 fn account(name: &str, parent: &str) -> Call {
     let [name, parent] = [name, parent].map(ToOwned::to_owned);
@@ -337,7 +226,7 @@ async fn what_made_way_is_read(
 ) -> Result<()> {
     let victim = cluster.sbatch_as(person, &Sbatch::default()).await?;
     until_running(cluster, victim).await?;
-    gateway.submit_and_release(cluster, person)?;
+    submit_and_release(cluster, gateway, person)?;
     until_running(cluster, JOB_ID).await?;
     let hour_ago = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())? - 3600;
     let run = poll::until_some("the preempted run in slurmdbd", BOUND, async || {
@@ -354,6 +243,34 @@ async fn what_made_way_is_read(
     let forever = Call::ReadPreempted { from: 0, until: i64::MAX };
     ensure!(gateway.refused(&forever)? == RefusalCode::MalformedCall);
     Ok(())
+}
+
+/// A whole node's GPUs for the project: research has to make way.
+fn submit_and_release(cluster: &Cluster, gateway: &mut Gateway, person: &PosixUser) -> Result<()> {
+    let spec = JobSpec {
+        job_id: JOB_ID,
+        key: "mimer:test:policy".to_owned(),
+        uid: person.uid,
+        gid: person.gid,
+        account: PROJECT.to_owned(),
+        partition: "gpu".to_owned(),
+        qos: Some(QOS.to_owned()),
+        name: "policy".to_owned(),
+        time_limit_min: 5,
+        gpu_count: 8,
+        gpu_type: "h200".to_owned(),
+        cpu_count: 1,
+        memory_mib: Some(512),
+        work_dir: cluster.make_area("policy", person)?.display().to_string(),
+        script: "#!/bin/sh\nsleep 240\n".to_owned(),
+        environment: [("LANG".to_owned(), "C".to_owned())].into(),
+        deadline: None,
+        reservation: None,
+        whole_node: false,
+    };
+    let submitted = gateway.call(&Call::Submit(Box::new(spec)))?;
+    ensure!(matches!(submitted, Answer::Submitted(_)), "{submitted:?}");
+    gateway.done(&Call::Release { job_id: JOB_ID })
 }
 
 /// With the job of the step before still running.
