@@ -1,7 +1,7 @@
 //! The desk: takes a call, checks it against the bounds, has it carried out.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use slurm_wire::{Answer, Call, Refusal, RefusalCode, Welcome};
@@ -26,6 +26,8 @@ pub(super) struct Desk {
     ctl: Link,
     dbd: Link,
     accounts: Accounts,
+    /// Held from counting the nodes that are set aside until more of them are.
+    setting_aside: Mutex<()>,
     /// How often the settings were looked at.
     look_count: AtomicU64,
     pub(super) metrics: Arc<Metrics>,
@@ -34,7 +36,15 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(file: BoundsFile, ctl: Link, dbd: Link, metrics: Arc<Metrics>) -> Self {
         let accounts = Accounts::under(&file.bounds.account_root);
-        Self { file, ctl, dbd, accounts, look_count: AtomicU64::new(0), metrics }
+        Self {
+            file,
+            ctl,
+            dbd,
+            accounts,
+            setting_aside: Mutex::default(),
+            look_count: AtomicU64::new(0),
+            metrics,
+        }
     }
 
     pub(super) fn may_call(&self, uid: u32) -> bool {

@@ -1,6 +1,6 @@
 //! Calls about what Slurm keeps for the broker: accounts, users, QOS, reservations.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use slurm_wire::{
@@ -99,6 +99,8 @@ impl Desk {
         for account in &wanted.accounts {
             tree = self.accounts.tree_with(account, &self.dbd)?;
         }
+        // Two at once could each find room for the last node that may be set aside.
+        let _counting = self.setting_aside.lock().unwrap_or_else(PoisonError::into_inner);
         self.file.bounds.check_reservation(&wanted, &self.reservations()?, &tree)?;
         let name = wanted.name.clone();
         self.run(Task::PutReservation(wanted))?;
