@@ -67,6 +67,10 @@ async fn a_job_that_cannot_end_before_its_deadline_is_given_up() {
     let mut rig = Rig::start(1).await;
     let late = JobSpec { deadline: Some(now_s() + 60), time_limit_min: 5, ..rig.spec() };
     let late = rig.submits(late).await;
+    // Nobody looks at a job while it is held.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(rig.row(late).await.state, JobState::Pending);
+    rig.does(Call::Release { job_id: late }).await;
     rig.until(late, JobState::Deadline).await;
     let over = JobSpec { deadline: Some(now_s() - 60), ..rig.spec() };
     let refused = rig.refused(Call::Submit(Box::new(over))).await;

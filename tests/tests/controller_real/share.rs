@@ -14,7 +14,7 @@ async fn a_guaranteed_share_starts_on_a_cluster_that_research_has_filled() {
     let mut rig = Rig::start(2).await;
     let qos = QosRow {
         name: "mimer_pub_demo".to_owned(),
-        description: "the project's fence".to_owned(),
+        description: "fence of the project".to_owned(),
         priority: 1_000,
         preempts: ["normal".to_owned()].into(),
         no_decay: true,
