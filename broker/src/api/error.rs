@@ -1,22 +1,22 @@
 //! Errors of the API: one place gives status, stable code and safe text.
 //!
 //! What the caller can mend is told in words; anything internal says "internal error" and the
-//! request's id, and its cause goes to the log once, here.
+//! request's id, and its cause goes to the log once, here. Where errors come from stands in the files
+//! below: the other crates, this crate, an admission that is refused, a request that cannot be read.
 
 use std::error::Error;
 
 use axum::Json;
-use axum::extract::rejection::{FormRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use quotas::admission::Refusal;
 use serde_json::{Value, json};
 
-use crate::accounts::AccountError;
-use crate::auth::{Role, RoleError};
-use crate::gateway::GatewayError;
-use crate::plan::PlanError;
-use crate::segment::SegmentError;
+use crate::auth::Role;
+
+mod below;
+mod broker;
+mod refusal;
+mod rejection;
 
 /// An answer that is not the one asked for.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ fn status_of(code: &str) -> StatusCode {
     } else if starts(&["no_such_"]) || ends(&["_unknown"]) {
         StatusCode::NOT_FOUND
     } else if starts(&["not_the_", "self_approval", "operator_cannot"])
-        || ends(&["_cannot_be_member"])
+        || ends(&["_cannot_be_member", "_same_person"])
     {
         StatusCode::FORBIDDEN
     } else if ends(&["_missing", "_empty", "_backward", "_incomplete", "_malformed", "_not_valid"])
@@ -194,35 +194,6 @@ impl IntoResponse for ApiError {
     }
 }
 
-macro_rules! domain_errors {
-    ($($error:ty),+ $(,)?) => {$(
-        impl From<$error> for ApiError {
-            fn from(error: $error) -> Self {
-                Self::domain(error.code(), &error)
-            }
-        }
-    )+};
-}
-
-domain_errors!(
-    quotas::agency::AgencyError,
-    quotas::project::ProjectError,
-    quotas::fund::FundError,
-    quotas::pool::PoolError,
-    quotas::request::RequestError,
-    quotas::decision::DecideError,
-    quotas::permit::PermitError,
-    quotas::name::NameError,
-    accounting::rate_card::RateError,
-    accounting::ledger::LedgerError,
-    accounting::hold::PlaceError,
-    accounting::charge::ChargeError,
-    accounting::invoice::InvoiceError,
-    staging::environment::EnvironmentError,
-    staging::link::OpenError,
-    staging::link::LinkError,
-);
-
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         if passes(&error) {
@@ -244,116 +215,3 @@ fn passes(error: &sqlx::Error) -> bool {
         _ => false,
     }
 }
-
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        let sentences: Vec<String> =
-            refusal.reasons.iter().map(quotas::admission::Reason::sentence).collect();
-        let reasons = refusal
-            .reasons
-            .iter()
-            .map(|reason| json!({ "code": reason.code(), "sentence": reason.sentence() }))
-            .collect();
-        let status = match refusal.code() {
-            "unknown_project" => StatusCode::NOT_FOUND,
-            "not_a_member" => StatusCode::FORBIDDEN,
-            "nothing_asked" => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::CONFLICT,
-        };
-        Self { status, code: refusal.code(), message: sentences.join(" "), reasons }
-    }
-}
-
-impl From<PlanError> for ApiError {
-    fn from(error: PlanError) -> Self {
-        let (status, code) = match &error {
-            PlanError::Refused(refusal) => return refusal.clone().into(),
-            PlanError::Hold(place) => return Self::domain(place.code(), &error),
-            PlanError::Snapshot(_) | PlanError::Database(_) => {
-                return Self::domain("plan_database", &error);
-            }
-            PlanError::Account(AccountError::NoAccount { .. }) => {
-                (StatusCode::CONFLICT, "no_posix_account")
-            }
-            PlanError::Account(_) => {
-                tracing::error!(error = chain(&error), "the account list cannot be used");
-                let message = "the site's list of POSIX accounts cannot be used; nothing was \
-                    changed, tell the operator";
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                return Self::new(status, "account_list_unusable", message);
-            }
-            PlanError::JobPlanIdReused(_) => (StatusCode::CONFLICT, "job_plan_id_reused"),
-            PlanError::NoSuchLink(_) => (StatusCode::NOT_FOUND, "no_such_link"),
-            PlanError::BadScript(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_script"),
-            PlanError::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "bad_job_name"),
-            PlanError::SettingsWrong(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong")
-            }
-            PlanError::NoJobIds => (StatusCode::SERVICE_UNAVAILABLE, "no_job_ids"),
-        };
-        Self::new(status, code, error.to_string())
-    }
-}
-
-impl From<GatewayError> for ApiError {
-    fn from(error: GatewayError) -> Self {
-        tracing::warn!(error = chain(&error), "a call to Slurm failed");
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "slurm_unavailable",
-            "Slurm does not answer now; nothing was lost, try again in a minute",
-        )
-    }
-}
-
-impl From<SegmentError> for ApiError {
-    fn from(error: SegmentError) -> Self {
-        let (status, code) = match &error {
-            SegmentError::OtherNode { .. } => (StatusCode::FORBIDDEN, "other_node"),
-            SegmentError::TooMany => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_segments"),
-            SegmentError::NotTheSame { .. } => (StatusCode::CONFLICT, "segment_not_the_same"),
-            SegmentError::OutOfRange { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "segment_out_of_range")
-            }
-            SegmentError::Database(_) => return Self::domain("segment_database", &error),
-        };
-        Self::new(status, code, error.to_string())
-    }
-}
-
-impl From<RoleError> for ApiError {
-    fn from(error: RoleError) -> Self {
-        match error {
-            RoleError::MustStayApart { .. } | RoleError::OtherAgency { .. } => {
-                Self::new(StatusCode::CONFLICT, "roles_must_stay_apart", error.to_string())
-            }
-            RoleError::AgencyMismatch => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "role_agency_mismatch",
-                error.to_string(),
-            ),
-            RoleError::Database(_) => Self::domain("role_database", &error),
-        }
-    }
-}
-
-macro_rules! rejections {
-    ($($rejection:ty => $code:literal),+ $(,)?) => {$(
-        impl From<$rejection> for ApiError {
-            fn from(rejection: $rejection) -> Self {
-                let code = match rejection.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
-                    _ => $code,
-                };
-                Self::new(rejection.status(), code, rejection.body_text())
-            }
-        }
-    )+};
-}
-
-rejections!(
-    JsonRejection => "malformed_json",
-    PathRejection => "malformed_address",
-    QueryRejection => "malformed_query",
-    FormRejection => "malformed_form",
-);

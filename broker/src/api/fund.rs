@@ -1,18 +1,18 @@
-//! `/v1/funds`, `/v1/pools` and `/v1/rate-cards`: what the operator and finance set up.
+//! `/v1/funds`: money with a purpose, conditions and an end.
 
-use accounting::rate_card::{self, NewRateCard};
+use accounting::rate_card::{self, Rate};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use quotas::fund::{self, Fund, FundPurpose, NewFund};
-use quotas::pool::{self, NewPool, Pool};
+use quotas::fund::{self, Envelope, Fund, FundPurpose, NewFund};
 use record::{GpuSeconds, MicroSek};
-use serde::Deserialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{ApiError, Body};
+use super::{ApiError, Body, Path, Query};
 use crate::app::App;
 use crate::auth::Caller;
 
@@ -22,14 +22,32 @@ use crate::auth::Caller;
 pub(super) struct CreateFund {
     fund_id: Uuid,
     name: String,
-    /// `public_sector` or `research`; the two never mix.
+    /// `public_sector`, `research` or `innovation`; they never mix.
     #[schema(value_type = String)]
     purpose: FundPurpose,
     /// What it holds, in µSEK.
     #[schema(value_type = i64)]
     ceiling_usek: MicroSek,
+    /// What the money may be used for, in the words of whoever gave it.
+    #[serde(default)]
+    conditions: String,
+    /// The yearly range it was announced with.
+    #[serde(default)]
+    envelope: Option<EnvelopeGiven>,
+    /// How much of what expires on a grant may be carried over, in parts per million; 0: nothing.
+    #[serde(default)]
+    carry_over_ppm: i64,
     valid_from: DateTime<Utc>,
     valid_until: DateTime<Utc>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EnvelopeGiven {
+    #[schema(value_type = i64)]
+    low_usek: MicroSek,
+    #[schema(value_type = i64)]
+    high_usek: MicroSek,
 }
 
 /// Opens a fund.
@@ -45,6 +63,11 @@ pub(super) async fn create_fund(
         name: body.name,
         purpose: body.purpose,
         ceiling: body.ceiling_usek,
+        conditions: body.conditions,
+        envelope: body
+            .envelope
+            .map(|given| Envelope { low: given.low_usek, high: given.high_usek }),
+        carry_over_ppm: body.carry_over_ppm,
         valid_from: body.valid_from,
         valid_until: body.valid_until,
     };
@@ -54,76 +77,98 @@ pub(super) async fn create_fund(
     Ok((StatusCode::CREATED, Json(fund)))
 }
 
-/// A new pool.
-#[derive(Deserialize, ToSchema)]
+/// Lists the funds.
+#[utoipa::path(get, path = "/v1/funds", tag = "set-up",
+    responses((status = 200, description = "All funds, the one that ends first first")))]
+pub(super) async fn list_funds(State(app): State<App>) -> Result<Json<Vec<Fund>>, ApiError> {
+    Ok(Json(fund::list(&mut *app.db.acquire().await?).await?))
+}
+
+/// By which price the envelope is converted.
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CreatePool {
-    pool_id: Uuid,
-    fund_id: Uuid,
-    /// Slurm's name of the cluster.
-    cluster: String,
-    /// Class of GPU, as requests and prices name it.
+pub(super) struct ByPrice {
+    /// Class of GPU.
     class: String,
-    /// Slurm's GPU type, as in `gres/gpu:TYPE`.
-    gpu_type: String,
-    gpus_per_node: i64,
-    /// Slurm partition its jobs run on.
+    /// Slurm partition.
     partition: String,
+    /// The price of which day; now if it is left out.
+    at: Option<DateTime<Utc>>,
+}
+
+/// A fund's envelope in money and, by one dated price, in GPU time.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EnvelopeShown {
+    fund_id: Uuid,
     #[schema(value_type = i64)]
-    gpu_seconds: GpuSeconds,
-    valid_from: DateTime<Utc>,
-    valid_until: DateTime<Utc>,
-    /// When the environment opens for users, if that is later.
-    #[serde(default)]
-    opens_at: Option<DateTime<Utc>>,
+    low_usek: MicroSek,
+    #[schema(value_type = i64)]
+    high_usek: MicroSek,
+    #[schema(value_type = i64)]
+    low_gpu_seconds: GpuSeconds,
+    #[schema(value_type = i64)]
+    high_gpu_seconds: GpuSeconds,
+    /// The instant whose price it is.
+    at: DateTime<Utc>,
+    /// The price, with the card it stands on.
+    #[schema(value_type = Object)]
+    rate: Rate,
 }
 
-/// Lays out a pool.
-#[utoipa::path(post, path = "/v1/pools", tag = "set-up", request_body = CreatePool,
-    responses((status = 201, description = "The pool")))]
-pub(super) async fn create_pool(
+/// Converts a fund's envelope into GPU time by the rate card of a day, which is named.
+#[utoipa::path(get, path = "/v1/funds/{fund_id}/envelope", tag = "set-up",
+    params(("fund_id" = Uuid, Path,), ByPrice),
+    responses((status = 200, body = EnvelopeShown), (status = 404)))]
+pub(super) async fn envelope(
     State(app): State<App>,
-    caller: Caller,
-    Body(body): Body<CreatePool>,
-) -> Result<(StatusCode, Json<Pool>), ApiError> {
-    let new = NewPool {
-        pool_id: body.pool_id,
-        fund_id: body.fund_id,
-        cluster: body.cluster,
-        class: body.class,
-        gpu_type: body.gpu_type,
-        gpus_per_node: body.gpus_per_node,
-        partition: body.partition,
-        gpu_seconds: body.gpu_seconds,
-        valid_from: body.valid_from,
-        valid_until: body.valid_until,
-        opens_at: body.opens_at,
-    };
-    let mut tx = app.db.begin().await?;
-    let pool = pool::create(&mut tx, &new, &caller.stamp(app.clock.now(), None)).await?;
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(pool)))
+    Path(fund_id): Path<Uuid>,
+    Query(by): Query<ByPrice>,
+) -> Result<Json<EnvelopeShown>, ApiError> {
+    let mut connection = app.db.acquire().await?;
+    let fund = known(&mut connection, fund_id).await?;
+    let envelope = fund.envelope.ok_or_else(|| {
+        ApiError::new(
+            StatusCode::NOT_FOUND,
+            "no_such_envelope",
+            "this fund was laid out without an envelope; its ceiling is all that is known",
+        )
+    })?;
+    let at = by.at.unwrap_or_else(|| app.clock.now());
+    let category = payee(fund.purpose);
+    let ByPrice { class, partition, .. } = &by;
+    let rate = rate_card::rate_for(&mut connection, class, partition, category, at).await?;
+    let price = rate.price().map_err(|error| ApiError::internal(&error))?;
+    let (low_gpu_seconds, high_gpu_seconds) = fund::envelope::gpu_seconds(&envelope, price);
+    Ok(Json(EnvelopeShown {
+        fund_id,
+        low_usek: envelope.low,
+        high_usek: envelope.high,
+        low_gpu_seconds,
+        high_gpu_seconds,
+        at,
+        rate,
+    }))
 }
 
-/// Lists the pools.
-#[utoipa::path(get, path = "/v1/pools", tag = "set-up",
-    responses((status = 200, description = "All pools")))]
-pub(super) async fn list_pools(State(app): State<App>) -> Result<Json<Vec<Pool>>, ApiError> {
-    Ok(Json(pool::list(&mut *app.db.acquire().await?).await?))
+/// The category of applicant that a fund of this purpose pays for, as rate cards name it.
+const fn payee(purpose: FundPurpose) -> &'static str {
+    match purpose {
+        FundPurpose::PublicSector => "public_body",
+        FundPurpose::Research => "academia",
+        FundPurpose::Innovation => "sme",
+    }
 }
 
-/// Publishes a rate card: dated prices per class and partition. A published card never changes.
-#[utoipa::path(post, path = "/v1/rate-cards", tag = "money",
-    request_body(content = Object, description = "rate_card_id, name, valid_from, valid_until, \
-        rates: [{rate_id, class, partition, price_usek_per_gpu_hour, factor_ppm}]"),
-    responses((status = 201, description = "The rate card")))]
-pub(super) async fn publish_rate_card(
-    State(app): State<App>,
-    caller: Caller,
-    Body(card): Body<NewRateCard>,
-) -> Result<(StatusCode, Json<NewRateCard>), ApiError> {
-    let mut tx = app.db.begin().await?;
-    rate_card::publish(&mut tx, &card, &caller.stamp(app.clock.now(), None)).await?;
-    tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(card)))
+/// The fund, or the sentence that there is none.
+pub(super) async fn known(tx: &mut PgConnection, fund_id: Uuid) -> Result<Fund, ApiError> {
+    fund::by_id(tx, fund_id).await?.ok_or_else(unknown)
+}
+
+/// There is no such fund.
+pub(super) fn unknown() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "no_such_fund",
+        "there is no such fund; `mimer fund list` shows them",
+    )
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ApiError, Body, Path, project};
+use super::{ApiError, Body, Path, Reads, project};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::outbox::{self, Effect};
@@ -56,12 +56,14 @@ impl SubmitPlan {
 pub(super) async fn quote(
     State(app): State<App>,
     caller: Caller,
+    Reads(language): Reads,
     Path(project_id): Path<Uuid>,
     Body(body): Body<SubmitPlan>,
 ) -> Result<Json<Quote>, ApiError> {
     let mut tx = app.db.begin().await?;
     let ask = body.ask(project_id, caller.person_id);
-    Ok(Json(plan::quote(&mut tx, &ask, app.clock.now()).await?))
+    let quote = plan::quote(&mut tx, &ask, app.clock.now()).await;
+    Ok(Json(quote.map_err(|error| ApiError::of_plan(error, language))?))
 }
 
 /// An admitted plan.
@@ -83,6 +85,7 @@ pub(super) struct PlanAdmitted {
 pub(super) async fn submit(
     State(app): State<App>,
     caller: Caller,
+    Reads(language): Reads,
     Path(project_id): Path<Uuid>,
     Body(body): Body<SubmitPlan>,
 ) -> Result<(StatusCode, Json<PlanAdmitted>), ApiError> {
@@ -91,7 +94,7 @@ pub(super) async fn submit(
     let stamp = caller.stamp(app.clock.now(), None);
     let outcome = plan::submit(&mut tx, (&app.config, &app.settings), &ask, &stamp).await;
     app.metrics.admission(if outcome.is_ok() { "admitted" } else { "refused" });
-    let admission = outcome?;
+    let admission = outcome.map_err(|error| ApiError::of_plan(error, language))?;
     tx.commit().await?;
     app.outbox_wake.notify_one();
     let status = if admission.repeated { StatusCode::OK } else { StatusCode::CREATED };

@@ -99,9 +99,7 @@ pub(super) async fn open(
 ) -> Result<(StatusCode, Json<Link>), ApiError> {
     let mut tx = app.db.begin().await?;
     let project = project::member_only(&mut tx, &caller, project_id).await?;
-    let area = accounts::any_of(&app.config.accounts.file, project.slug.as_str())
-        .map_err(crate::plan::PlanError::from)?
-        .area;
+    let area = accounts::any_of(&app.config.accounts.file, project.slug.as_str())?.area;
     let new = OpenLink {
         link_id: body.link_id,
         project_id,

@@ -66,6 +66,7 @@ pub(super) async fn create(
         project::add_member(&mut tx, project.project_id, caller.person_id, &stamp).await?;
     }
     tx.commit().await?;
+    super::slurm_must_follow(&app);
     Ok((StatusCode::CREATED, Json(project)))
 }
 
@@ -129,6 +130,7 @@ pub(super) async fn add_member(
     let stamp = caller.stamp(app.clock.now(), None);
     project::add_member(&mut tx, project_id, person_id, &stamp).await?;
     tx.commit().await?;
+    super::slurm_must_follow(&app);
     Ok((StatusCode::CREATED, Json(json!({ "project_id": project_id, "person_id": person_id }))))
 }
 

@@ -32,6 +32,9 @@ pub(super) struct SubmitRequest {
     /// `compute_to_data`, `data_to_compute` or `federated`.
     #[schema(value_type = String)]
     pattern: Pattern,
+    /// The access mode it is asked by; its bounds then hold.
+    #[serde(default)]
+    access_mode_id: Option<Uuid>,
 }
 
 /// Sends a request for GPU time.
@@ -58,6 +61,7 @@ pub(super) async fn submit(
         from: body.from,
         until: body.until,
         pattern: body.pattern,
+        access_mode_id: body.access_mode_id,
     };
     let request = request::submit(&mut tx, &new, &caller.stamp(app.clock.now(), None)).await?;
     tx.commit().await?;
@@ -129,6 +133,7 @@ pub(super) async fn approve(
     let stamp = caller.stamp(app.clock.now(), Some(&body.motivation));
     let grant = decision::approve(&mut tx, &approve, &stamp).await?;
     tx.commit().await?;
+    super::slurm_must_follow(&app);
     Ok((StatusCode::CREATED, Json(grant)))
 }
 

@@ -7,7 +7,7 @@ use record::{Actor, Stamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Role, RoleHeld, digest, roles_of};
+use super::{Role, RoleHeld, digest};
 use crate::api::ApiError;
 
 /// A person who showed a good key or session.
@@ -22,45 +22,50 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Finds the person behind an access key.
+    /// Finds the person behind an access key, with their roles.
     pub async fn by_access_key(
         tx: &mut PgConnection,
         key: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, sqlx::Error> {
-        let person_id = sqlx::query_scalar!(
-            "select person_id from broker.access_key where digest = $1 and expires_at > $2",
+        let rows = sqlx::query_as!(
+            RoleRow,
+            r#"select person_id, r.role as "role?: Role", r.agency_id as "agency_id?"
+               from broker.access_key k left join broker.person_role r using (person_id)
+               where k.digest = $1 and k.expires_at > $2 order by r.role"#,
             digest(key),
             now,
         )
-        .fetch_optional(&mut *tx)
+        .fetch_all(tx)
         .await?;
-        Self::of(tx, person_id).await
+        Ok(Self::of(rows))
     }
 
-    /// Finds the person behind a session cookie.
+    /// Finds the person behind a session cookie, with their roles.
     pub async fn by_session(
         tx: &mut PgConnection,
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, sqlx::Error> {
-        let person_id = sqlx::query_scalar!(
-            "select person_id from broker.session where digest = $1 and expires_at > $2",
+        let rows = sqlx::query_as!(
+            RoleRow,
+            r#"select person_id, r.role as "role?: Role", r.agency_id as "agency_id?"
+               from broker.session s left join broker.person_role r using (person_id)
+               where s.digest = $1 and s.expires_at > $2 order by r.role"#,
             digest(token),
             now,
         )
-        .fetch_optional(&mut *tx)
+        .fetch_all(tx)
         .await?;
-        Self::of(tx, person_id).await
+        Ok(Self::of(rows))
     }
 
-    async fn of(
-        tx: &mut PgConnection,
-        person_id: Option<Uuid>,
-    ) -> Result<Option<Self>, sqlx::Error> {
-        let Some(person_id) = person_id else { return Ok(None) };
-        let roles = roles_of(tx, person_id).await?;
-        Ok(Some(Self { person_id, roles, trace_id: record::id::fresh() }))
+    /// One row per role; a person without roles has one row that names none.
+    fn of(rows: Vec<RoleRow>) -> Option<Self> {
+        let person_id = rows.first()?.person_id;
+        let held = |row: RoleRow| Some(RoleHeld { role: row.role?, agency_id: row.agency_id });
+        let roles = rows.into_iter().filter_map(held).collect();
+        Some(Self { person_id, roles, trace_id: record::id::fresh() })
     }
 
     /// True if the person holds the role, for whatever agency.
@@ -79,6 +84,12 @@ impl Caller {
     pub fn stamp<'a>(&self, now: DateTime<Utc>, why: Option<&'a str>) -> Stamp<'a> {
         Stamp { actor: Actor::Person(self.person_id), now, why, trace_id: self.trace_id }
     }
+}
+
+struct RoleRow {
+    person_id: Uuid,
+    role: Option<Role>,
+    agency_id: Option<Uuid>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

@@ -1,18 +1,20 @@
 //! Admitting a job plan: decision, hold, attempt and the wish to submit, in one transaction.
 
 use accounting::hold::{self, Payer, Place, PlaceError};
-use chrono::TimeDelta;
-use quotas::admission::{self, Admitted, Refusal, SnapshotError, StagedDataset};
-use quotas::project::{self, Project};
+use chrono::{DateTime, TimeDelta, Utc};
+use quotas::admission::{self, Admitted, ProjectFacts, Refusal, SnapshotError, StagedDataset};
+use quotas::limit::use_limit;
+use quotas::tree;
 use record::{GpuSeconds, MicroSek, Stamp};
 use serde_json::json;
+use slurm_wire::JobSpec;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::spec;
+use super::{in_use, spec, write};
 use crate::accounts::AccountError;
+use crate::cluster;
 use crate::config::Config;
-use crate::outbox::{self, Effect};
 use crate::settings::KnownSettings;
 
 /// What a person asks to run.
@@ -100,11 +102,27 @@ pub enum PlanError {
     Database(#[from] sqlx::Error),
 }
 
+impl PlanError {
+    /// Whether the transaction can go on: nothing failed, the answer is only no.
+    const fn is_a_no(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::NoSuchLink(_)
+            | Self::Account(_)
+            | Self::SettingsWrong(_)
+            | Self::BadScript(_)
+            | Self::BadName
+            | Self::JobPlanIdReused(_) => true,
+            Self::Hold(_) | Self::NoJobIds | Self::Snapshot(_) | Self::Database(_) => false,
+        }
+    }
+}
+
 /// Says what a plan would cost, or why it would be refused. Changes nothing.
 pub async fn quote(
     tx: &mut PgConnection,
     ask: &Ask,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) -> Result<Quote, PlanError> {
     spec::check(ask)?;
     let (_, admitted) = decide(tx, ask, now).await?;
@@ -112,109 +130,143 @@ pub async fn quote(
 }
 
 /// Admits a plan inside the caller's transaction; Slurm hears of it after the commit.
+///
+/// What is refused now, or cannot be written, may have been admitted before by the same request, and
+/// is then answered as it was.
 pub async fn submit(
     tx: &mut PgConnection,
-    (config, settings): (&Config, &KnownSettings),
+    rules: (&Config, &KnownSettings),
     ask: &Ask,
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {
-    // Two requests with one id queue here: the second then sees the first's plan.
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind(ask.job_plan_id.to_string())
-        .execute(&mut *tx)
-        .await?;
-    if let Some(earlier) = earlier(tx, ask).await? {
-        return Ok(earlier);
+    match admit(tx, rules, ask, stamp).await {
+        Ok(Some(admission)) => Ok(admission),
+        Ok(None) => write::earlier(tx, ask).await?.ok_or(sqlx::Error::RowNotFound.into()),
+        Err(no) if no.is_a_no() => write::earlier(tx, ask).await?.ok_or(no),
+        Err(failure) => Err(failure),
     }
+}
+
+/// Decides, writes the plan down and places its hold; `None` if a plan with this id is there already.
+///
+/// The plan is written before the hold is placed: a second request with the same id waits there
+/// until the first is committed, and has changed nothing when it finds it.
+async fn admit(
+    tx: &mut PgConnection,
+    rules: (&Config, &KnownSettings),
+    ask: &Ask,
+    stamp: &Stamp<'_>,
+) -> Result<Option<Admission>, PlanError> {
+    let prepared = prepare(tx, rules, ask, stamp.now).await?;
+    let (attempt_id, hold_id) = (record::id::fresh(), record::id::fresh());
+    let new = write::NewAttempt { attempt_id, hold_id, job: prepared.job.clone() };
+    let written = write::plan(tx, ask, &prepared.admitted, &new, stamp).await?;
+    let Some(slurm_job_id) = written else {
+        return Ok(None);
+    };
+    Ok(Some(hold_for(tx, ask, &prepared, &new, slurm_job_id, stamp).await?))
+}
+
+/// An admitted plan before anything is written: who pays, from what, and the job for Slurm.
+pub(super) struct Prepared {
+    project: ProjectFacts,
+    pub(super) admitted: Admitted,
+    pub(super) job: JobSpec,
+}
+
+/// Decides, and makes the job that Slurm is to be asked for. Changes nothing.
+pub(super) async fn prepare(
+    tx: &mut PgConnection,
+    (config, settings): (&Config, &KnownSettings),
+    ask: &Ask,
+    now: DateTime<Utc>,
+) -> Result<Prepared, PlanError> {
     spec::check(ask)?;
-    let (project, admitted) = decide(tx, ask, stamp.now).await?;
+    let (project, admitted) = decide(tx, ask, now).await?;
     let faults = settings.against(project.data_class);
     if !faults.is_empty() {
         return Err(PlanError::SettingsWrong(faults.join(" ")));
     }
+    let of = tree::place_of(tx, project.project_id, admitted.pool.pool_id)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
     let login = record::person::by_id(tx, ask.person_id).await?.and_then(|person| person.login);
-    let account = crate::accounts::find(
-        &config.accounts.file,
-        login.as_deref().unwrap_or_default(),
-        project.slug.as_str(),
-    )?;
+    let login = login.as_deref().unwrap_or_default();
+    let account = crate::accounts::find(&config.accounts.file, login, of.slug.as_str())?;
+    let place = cluster::place(tx, config, &of).await?;
+    let job = spec::job(config, (ask, &admitted), project.data_class, (&account, place));
+    Ok(Prepared { project, admitted, job })
+}
 
-    let attempt_id = record::id::fresh();
-    let hold_id = record::id::fresh();
-    let slurm_job_id = next_job_id(tx).await?;
-    let key = key_of(tx, attempt_id).await?;
+/// Places the hold of an attempt that is written down.
+pub(super) async fn hold_for(
+    tx: &mut PgConnection,
+    ask: &Ask,
+    Prepared { project, admitted, .. }: &Prepared,
+    &write::NewAttempt { attempt_id, hold_id, .. }: &write::NewAttempt,
+    slurm_job_id: i64,
+    stamp: &Stamp<'_>,
+) -> Result<Admission, PlanError> {
     let wall_time = TimeDelta::seconds(spec::rounded_wall_time_s(ask.wall_time_s));
-    let place = Place {
+    let request = Place {
         hold_id,
         attempt_id,
         payer: Payer { agency_id: project.agency_id, project_id: project.project_id },
         grant_ids: admitted.grant_ids.clone(),
         gpu_seconds: admitted.gpu_seconds,
         rate_id: admitted.rate_id,
-        expires_at: admitted.deadline.max(stamp.now + wall_time),
+        // The last instant at which it could start and still end in time.
+        expires_at: (admitted.deadline - wall_time).max(stamp.now + TimeDelta::seconds(1)),
     };
-    let placed = hold::place(tx, &place, stamp).await?;
-    let job = spec::job(config, ask, &project, &admitted, &account, slurm_job_id, &key);
-    write_plan(tx, ask, &admitted, stamp).await?;
-    sqlx::query!(
-        "insert into broker.attempt
-             (attempt_id, job_plan_id, hold_id, cluster, slurm_job_id, slurm_key, spec, created_at,
-              held_gpu_seconds, held_usek)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        attempt_id,
-        ask.job_plan_id,
-        hold_id,
-        admitted.pool.cluster,
-        slurm_job_id,
-        key,
-        json!(job),
-        stamp.now,
-        admitted.gpu_seconds.get(),
-        placed.usek.get(),
-    )
-    .execute(&mut *tx)
-    .await?;
-    outbox::want(tx, &Effect::Submit { attempt_id }, stamp.trace_id, stamp.now).await?;
+    let placed = hold::place(tx, &request, stamp).await?;
+    if placed.usek != admitted.usek {
+        // Others took some of the grants meanwhile, and the parts round otherwise.
+        write::held(tx, attempt_id, placed.usek).await?;
+    }
     let details = json!({
         "attempt_id": attempt_id,
         "hold_id": hold_id,
         "slurm_job_id": slurm_job_id,
-        "gpu_count": ask.gpu_count,
+        "gpu_count": admitted.gpu_count,
         "gpu_seconds": admitted.gpu_seconds,
         "usek": placed.usek,
     });
     stamp.audit(tx, "job_plan.admit", ("job_plan", ask.job_plan_id), details).await?;
+    let job_plan_id = ask.job_plan_id;
     let quote = Quote { gpu_seconds: admitted.gpu_seconds, usek: placed.usek };
-    Ok(Admission { job_plan_id: ask.job_plan_id, attempt_id, slurm_job_id, quote, repeated: false })
+    Ok(Admission { job_plan_id, attempt_id, slurm_job_id, quote, repeated: false })
 }
 
 /// The pure decision over a snapshot taken in this transaction.
 async fn decide(
     tx: &mut PgConnection,
     ask: &Ask,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<(Project, Admitted), PlanError> {
-    // Whether there is such a project, and for this person, comes before what is in it.
-    let refuse = |reason| PlanError::Refused(Refusal { reasons: vec![reason] });
-    let project = project::by_id(tx, ask.project_id)
-        .await?
-        .ok_or_else(|| refuse(admission::Reason::UnknownProject))?;
-    if !project::is_member(tx, ask.project_id, ask.person_id).await? {
-        return Err(refuse(admission::Reason::NotAMember));
-    }
+    now: DateTime<Utc>,
+) -> Result<(ProjectFacts, Admitted), PlanError> {
     let mut staged = Vec::new();
+    let mut strange = None;
     for &link_id in &ask.link_ids {
         let link = staging::link::by_id(tx, link_id).await?;
-        let link = link
-            .filter(|link| link.project_id == ask.project_id)
-            .ok_or(PlanError::NoSuchLink(link_id))?;
-        staged.push(StagedDataset {
-            permit_id: link.permit_id,
-            dataset: link.dataset,
-            environment: Some(link.environment_name),
-        });
+        match link.filter(|link| link.project_id == ask.project_id) {
+            Some(link) => staged.push(StagedDataset {
+                permit_id: link.permit_id,
+                dataset: link.dataset,
+                environment: Some(link.environment_name),
+            }),
+            None => strange = strange.or(Some(link_id)),
+        }
     }
-    let snapshot = admission::snapshot(tx, ask.project_id, ask.person_id, &staged, now).await?;
+    let mut snapshot = admission::snapshot(tx, ask.project_id, ask.person_id, &staged, now).await?;
+    let member_of = snapshot.project.clone().filter(|project| project.is_member);
+    if let Some(project) = &member_of {
+        if let Some(link_id) = strange {
+            return Err(PlanError::NoSuchLink(link_id));
+        }
+        if snapshot.needs_count(&ask.class) {
+            use_limit::lock(tx, project.agency_id).await?;
+            snapshot.in_use = Some(in_use::of_agency(tx, project.agency_id).await?);
+        }
+    }
     let asked = admission::Ask {
         person_id: ask.person_id,
         gpu_count: ask.gpu_count,
@@ -222,90 +274,8 @@ async fn decide(
         class: ask.class.clone(),
         now,
     };
-    Ok((project, admission::decide(&asked, &snapshot)?))
-}
-
-/// The answer given before to an equal plan; an unequal one under the same id is refused.
-async fn earlier(tx: &mut PgConnection, ask: &Ask) -> Result<Option<Admission>, PlanError> {
-    let row = sqlx::query!(
-        "select p.project_id, p.person_id, p.name, p.script, p.gpu_count, p.wall_time_s, p.class,
-                p.link_ids, a.attempt_id, a.slurm_job_id, a.held_gpu_seconds, a.held_usek
-         from broker.job_plan p join broker.attempt a using (job_plan_id)
-         where job_plan_id = $1 order by a.created_at limit 1",
-        ask.job_plan_id
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let equal = row.project_id == ask.project_id
-        && row.person_id == ask.person_id
-        && row.name == ask.name
-        && row.script == ask.script
-        && i64::from(row.gpu_count) == ask.gpu_count
-        && row.wall_time_s == ask.wall_time_s
-        && row.class == ask.class
-        && row.link_ids == ask.link_ids;
-    if !equal {
-        return Err(PlanError::JobPlanIdReused(ask.job_plan_id));
-    }
-    let quote = Quote {
-        gpu_seconds: GpuSeconds::new(row.held_gpu_seconds).unwrap_or_default(),
-        usek: MicroSek::new(row.held_usek).unwrap_or_default(),
-    };
-    Ok(Some(Admission {
-        job_plan_id: ask.job_plan_id,
-        attempt_id: row.attempt_id,
-        slurm_job_id: row.slurm_job_id,
-        quote,
-        repeated: true,
-    }))
-}
-
-async fn write_plan(
-    tx: &mut PgConnection,
-    ask: &Ask,
-    admitted: &Admitted,
-    stamp: &Stamp<'_>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "insert into broker.job_plan (job_plan_id, project_id, person_id, name, script, gpu_count,
-             wall_time_s, class, partition, link_ids, planned_at, trace_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        ask.job_plan_id,
-        ask.project_id,
-        ask.person_id,
-        ask.name,
-        ask.script,
-        i32::try_from(ask.gpu_count).unwrap_or(i32::MAX),
-        ask.wall_time_s,
-        ask.class,
-        admitted.pool.partition,
-        &ask.link_ids,
-        stamp.now,
-        stamp.trace_id,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Draws a job id from the durable sequence. A rolled back draw leaves a hole, never a double.
-async fn next_job_id(tx: &mut PgConnection) -> Result<i64, PlanError> {
-    match sqlx::query_scalar!(r#"select nextval('broker.slurm_job_id') as "id!""#)
-        .fetch_one(tx)
-        .await
-    {
-        Ok(id) => Ok(id),
-        // 2200H: the sequence has reached its end.
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("2200H") => {
-            Err(PlanError::NoJobIds)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The mark Slurm keeps: this database's epoch and the attempt.
-async fn key_of(tx: &mut PgConnection, attempt_id: Uuid) -> Result<String, sqlx::Error> {
-    let epoch = sqlx::query_scalar!("select epoch from broker.installation").fetch_one(tx).await?;
-    Ok(format!("mimer:{}:{}", epoch.simple(), attempt_id.simple()))
+    let admitted = admission::decide(&asked, &snapshot)?;
+    // Who is not a member was refused just now.
+    let project = member_of.ok_or(sqlx::Error::RowNotFound)?;
+    Ok((project, admitted))
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use quotas::admission::Admitted;
-use quotas::project::{DataClass, Project};
+use quotas::project::DataClass;
 use slurm_wire::JobSpec;
 
 use super::{Ask, PlanError};
 use crate::accounts::PosixAccount;
+use crate::cluster::Place;
 use crate::config::Config;
 
 /// Longest script; the same bound as the gateway's.
@@ -42,22 +43,20 @@ pub(super) fn rounded_wall_time_s(wall_time_s: i64) -> i64 {
     minutes.saturating_mul(60).max(0)
 }
 
-/// The job as the gateway will submit it.
+/// The job as the gateway will submit it, but for its id and its mark, which are drawn as it is
+/// written down.
 pub(super) fn job(
     config: &Config,
-    ask: &Ask,
-    project: &Project,
-    admitted: &Admitted,
-    account: &PosixAccount,
-    slurm_job_id: i64,
-    key: &str,
+    (ask, admitted): (&Ask, &Admitted),
+    data_class: DataClass,
+    (account, place): (&PosixAccount, Place),
 ) -> JobSpec {
     let bounded = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-    let partition = match project.data_class {
+    let partition = match data_class {
         DataClass::Confidential => config.cluster.confidential_partition.clone(),
         DataClass::Open => admitted.pool.partition.clone(),
     };
-    let gpu_count = bounded(ask.gpu_count);
+    let gpu_count = bounded(admitted.gpu_count);
     let environment = BTreeMap::from([
         ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
         ("HOME".to_owned(), account.area.join("work").display().to_string()),
@@ -67,13 +66,13 @@ pub(super) fn job(
         ("MIMER_DATA".to_owned(), account.area.join("data").display().to_string()),
     ]);
     JobSpec {
-        job_id: bounded(slurm_job_id),
-        key: key.to_owned(),
+        job_id: 0,
+        key: String::new(),
         uid: account.uid,
         gid: account.gid,
-        account: project.slurm_account.as_str().to_owned(),
+        account: place.account,
         partition,
-        qos: None,
+        qos: place.qos,
         name: ask.name.clone(),
         time_limit_min: bounded(rounded_wall_time_s(ask.wall_time_s) / 60),
         gpu_count,
@@ -83,6 +82,9 @@ pub(super) fn job(
         work_dir: account.area.join("work").display().to_string(),
         script: ask.script.clone(),
         environment,
+        deadline: Some(admitted.deadline.timestamp()),
+        reservation: place.reservation,
+        whole_node: admitted.whole_node,
     }
 }
 

@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, GpuSeconds, Stamp};
 use serde_json::{Value, json};
-use slurm_wire::{Answer, Call, JobRecord, JobState};
+use slurm_wire::{Answer, Call, JobRecord};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -159,13 +159,14 @@ fn run_of(record: &JobRecord, observation_id: Uuid) -> anyhow::Result<Option<New
         gpu_count,
         gpu_seconds,
         state: record.state.word().to_owned(),
-        chargeable: !matches!(record.state, JobState::NodeFail | JobState::BootFail),
+        // Who bears a fault of the machine, the hold's rate card says as it is settled.
+        chargeable: true,
         observation_id,
     }))
 }
 
 /// GPUs of a run: the untyped count if Slurm kept one, else the sum of the typed; never both.
-fn gpus_of(record: &JobRecord) -> i64 {
+pub(crate) fn gpus_of(record: &JobRecord) -> i64 {
     let untyped = record.tres.get("gres/gpu").copied();
     let typed = || {
         record.tres.iter().filter(|(name, _)| name.starts_with("gres/gpu:")).map(|(_, n)| *n).sum()
@@ -223,6 +224,8 @@ pub(super) async fn keep_raw(
 
 #[cfg(test)]
 mod tests {
+    use slurm_wire::JobState;
+
     use super::*;
 
     fn record_with(tres: &[(&str, u64)]) -> JobRecord {

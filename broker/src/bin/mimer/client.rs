@@ -74,6 +74,13 @@ impl Client {
         self.get_within(path, ANSWER_LIMIT).await
     }
 
+    /// Reads from the API by a query, whatever characters it has.
+    pub(crate) async fn ask(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
+        let mut spelled = Url::parse("https://localhost/").expect("a constant address is one");
+        spelled.query_pairs_mut().extend_pairs(query);
+        self.get(&format!("{path}?{}", spelled.query().unwrap_or_default())).await
+    }
+
     /// Reads from the API what takes long to answer.
     pub(crate) async fn get_within(&self, path: &str, limit: Duration) -> Result<Value, Failure> {
         self.send(self.request(Method::GET, path, limit), None).await

@@ -12,8 +12,9 @@ use crate::profile::ProfileStore;
 use crate::quote::quote;
 use crate::session::{Ending, Output, Session};
 use crate::{
-    agency, audit, charges, cluster, dead_letter, decision, environment, fund, invoice, job, link,
-    member, permit, pool, project, rate_card, request,
+    access_mode, agency, agency_share, audit, charges, cluster, crisis, dead_letter, decision,
+    environment, exception, fund, grant_change, invoice, job, limit, limit_policy, link, member,
+    overrun, permit, pool, project, rate_card, request, why,
 };
 
 /// What `--help` ends with.
@@ -52,6 +53,14 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Pool(pool::PoolCommand),
     #[command(subcommand)]
+    AgencyShare(agency_share::AgencyShareCommand),
+    #[command(subcommand)]
+    AccessMode(access_mode::AccessModeCommand),
+    #[command(subcommand)]
+    Limit(limit::LimitCommand),
+    #[command(subcommand)]
+    LimitPolicy(limit_policy::LimitPolicyCommand),
+    #[command(subcommand)]
     RateCard(rate_card::RateCardCommand),
     #[command(subcommand)]
     Environment(environment::EnvironmentCommand),
@@ -63,6 +72,10 @@ pub(crate) enum Command {
     Request(request::RequestCommand),
     #[command(subcommand)]
     Decision(decision::DecisionCommand),
+    #[command(subcommand)]
+    Grant(grant_change::GrantCommand),
+    #[command(subcommand)]
+    Overrun(overrun::OverrunCommand),
     #[command(subcommand)]
     Permit(permit::PermitCommand),
     #[command(subcommand)]
@@ -79,6 +92,11 @@ pub(crate) enum Command {
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    #[command(subcommand)]
+    Crisis(crisis::CrisisCommand),
+    #[command(subcommand)]
+    Exception(exception::ExceptionCommand),
+    Why(why::Why),
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
     /// Print the completion script of a shell.
@@ -102,12 +120,18 @@ impl Command {
             Self::Agency(command) => command.run(&session()?).await,
             Self::Fund(command) => command.run(&session()?).await,
             Self::Pool(command) => command.run(&session()?).await,
+            Self::AgencyShare(command) => command.run(&session()?).await,
+            Self::AccessMode(command) => command.run(&session()?).await,
+            Self::Limit(command) => command.run(&session()?).await,
+            Self::LimitPolicy(command) => command.run(&session()?).await,
             Self::RateCard(command) => command.run(&session()?).await,
             Self::Environment(command) => command.run(&session()?).await,
             Self::Project(command) => command.run(&session()?).await,
             Self::Member(command) => command.run(&session()?).await,
             Self::Request(command) => command.run(&session()?).await,
             Self::Decision(command) => command.run(&session()?).await,
+            Self::Grant(command) => command.run(&session()?).await,
+            Self::Overrun(command) => command.run(&session()?).await,
             Self::Permit(command) => command.run(&session()?).await,
             Self::Link(command) => command.run(&session()?).await,
             Self::Quote(plan) => quote(plan, &session()?).await,
@@ -116,6 +140,9 @@ impl Command {
             Self::Invoice(command) => command.run(&session()?).await,
             Self::Audit(command) => command.run(&session()?).await,
             Self::Cluster(command) => command.run(&session()?).await,
+            Self::Crisis(command) => command.run(&session()?).await,
+            Self::Exception(command) => command.run(&session()?).await,
+            Self::Why(command) => command.run(&session()?).await,
             Self::DeadLetter(command) => command.run(&session()?).await,
         }
     }
@@ -141,5 +168,62 @@ mod tests {
         };
         assert!(quote("2h30m").is_ok());
         assert!(quote("2").unwrap_err().to_string().contains("has no unit"));
+    }
+
+    const ID: &str = "00000000-0000-0000-0000-000000000001";
+
+    /// Types a line in which `ID` stands for an id.
+    fn typed(line: &str) -> Result<(), clap::Error> {
+        let words = line.split_whitespace().map(|word| if word == "ID" { ID } else { word });
+        Arguments::try_parse_from(std::iter::once("mimer").chain(words)).map(|_| ())
+    }
+
+    #[test]
+    fn what_operators_and_deciders_type_is_understood() {
+        for line in [
+            "fund create --name P --purpose innovation --kronor 30000000 --from 2027-01-01 \
+             --until 2028-01-01 --envelope-low 20000000 --envelope-high 50000000 --carry-over 0,25",
+            "fund envelope P --class h200 --partition gpu --at 2027-03-01",
+            "fund proof ID",
+            "pool create --fund P --cluster c --class m --gpu-type h200 --gpus-per-node 8 \
+             --partition gpu --gpu-hours 10 --unit mig:0,25 --over-allocation 1,25 \
+             --from 2027-01-01 --until 2028-01-01",
+            "pool set-share ID --set-aside node01,node02",
+            "pool share ID",
+            "agency-share set --pool ID --agency ID --gpu-hours 10",
+            "access-mode create --fund P --name short --least 1 --most 100 --days 30",
+            "access-mode list --project stroke",
+            "limit set --agency ID --class h200 --gpus 8 --jobs 4",
+            "limit-policy decide ID --step 80=warn --step 100=stop-new --dry-run --motivation m",
+            "limit-policy decide ID --nothing --motivation m",
+            "grant top-up ID --gpu-hours 10 --motivation m",
+            "grant give-back ID --kronor 12,50",
+            "grant transfer ID --to ID --gpu-hours 1 --motivation m",
+            "grant carry-over ID --to ID --motivation m",
+            "grant supersede ID --to ID --motivation m",
+            "overrun propose ID --gpu-hours 1 --kronor 25 --how write-off --motivation m",
+            "overrun confirm ID",
+        ] {
+            assert!(typed(line).is_ok(), "{line}: {}", typed(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_or_two_things_is_refused() {
+        for line in [
+            "fund create --name P --purpose research --kronor 1 --from 2027-01-01 \
+             --until 2028-01-01 --envelope-low 1",
+            "pool set-share ID",
+            "access-mode list",
+            "access-mode list --fund P --project stroke",
+            "limit set --gpus 8",
+            "limit set --agency ID --project ID --gpus 8",
+            "limit-policy decide ID --motivation m",
+            "limit-policy decide ID --nothing --step 80=warn --motivation m",
+            "grant transfer ID --gpu-hours 1 --motivation m",
+            "grant top-up ID --gpu-hours 10",
+        ] {
+            assert!(typed(line).is_err(), "{line}");
+        }
     }
 }

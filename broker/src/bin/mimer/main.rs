@@ -3,7 +3,9 @@
 //! Each command is one call of the HTTP API, or a few. It keeps nothing but who a person is to
 //! which server ([`profile`]). This file alone reads the environment and gives the exit code.
 
+mod access_mode;
 mod agency;
+mod agency_share;
 mod amount;
 mod audit;
 mod charges;
@@ -11,25 +13,34 @@ mod client;
 mod cluster;
 mod command;
 mod completion;
+mod crisis;
 mod dead_letter;
 mod decision;
 mod environment;
+mod exception;
 mod failure;
 mod fund;
 mod grant;
+mod grant_change;
 mod instant;
 mod invoice;
 mod job;
 mod job_plan;
+mod limit;
+mod limit_policy;
 mod link;
 mod login;
 mod me;
 mod member;
+mod overrun;
 mod permit;
 mod plan;
 mod pool;
+mod pool_share;
+mod pool_unit;
 mod profile;
 mod project;
+mod proof;
 mod quote;
 mod rate_card;
 mod reference;
@@ -40,6 +51,7 @@ mod session;
 mod size;
 mod table;
 mod wait;
+mod why;
 mod window;
 
 use std::path::PathBuf;

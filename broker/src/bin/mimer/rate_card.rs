@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use record::MicroSek;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,12 +22,14 @@ The file is TOML:
   name = \"Public sector 2027\"
   valid_from = \"2027-02-01\"
   valid_until = \"2028-01-01\"        # may be left out
+  charges_node_failure = false      # may be left out: runs that a node's fault ends are free
 
   [[rate]]
   class = \"h200\"
   partition = \"confidential\"
   kronor_per_gpu_hour = \"31,50\"
   factor = \"1,25\"                   # may be left out: 1
+  category = \"sme\"                  # or public_body, academia; may be left out: any
 
 Amounts with decimals are quoted, so that nothing is rounded on the way.
 `rate_card_id` and a `rate_id` per rate may be given; with them the command can be repeated.";
@@ -65,6 +67,8 @@ struct CardFile {
     valid_from: DateTime<Utc>,
     #[serde(default, deserialize_with = "some_date")]
     valid_until: Option<DateTime<Utc>>,
+    #[serde(default)]
+    charges_node_failure: bool,
     rate: Vec<RateEntry>,
 }
 
@@ -78,6 +82,19 @@ struct RateEntry {
     kronor_per_gpu_hour: MicroSek,
     #[serde(default = "whole", deserialize_with = "factor")]
     factor: i64,
+    #[serde(default)]
+    category: Category,
+}
+
+/// Which kind of applicant a price is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Category {
+    #[default]
+    Any,
+    PublicBody,
+    Sme,
+    Academia,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +103,7 @@ struct Card {
     name: String,
     valid_from: DateTime<Utc>,
     valid_until: Option<DateTime<Utc>>,
+    charges_node_failure: bool,
     rates: Vec<Rate>,
 }
 
@@ -94,6 +112,7 @@ struct Rate {
     rate_id: Uuid,
     class: String,
     partition: String,
+    category: String,
     price_usek_per_gpu_hour: MicroSek,
     factor_ppm: i64,
 }
@@ -131,6 +150,7 @@ fn body(card: CardFile) -> Value {
                 "rate_id": rate.rate_id.unwrap_or_else(record::id::fresh),
                 "class": rate.class,
                 "partition": rate.partition,
+                "category": rate.category,
                 "price_usek_per_gpu_hour": rate.kronor_per_gpu_hour,
                 "factor_ppm": rate.factor,
             })
@@ -141,6 +161,7 @@ fn body(card: CardFile) -> Value {
         "name": card.name,
         "valid_from": card.valid_from,
         "valid_until": card.valid_until,
+        "charges_node_failure": card.charges_node_failure,
         "rates": rates,
     })
 }
@@ -150,11 +171,13 @@ fn sheet(card: Card) -> String {
         .line("rate card", card.rate_card_id)
         .line("name", card.name)
         .line("valid from", instant::show(card.valid_from))
-        .line_if("valid until", card.valid_until.map(instant::show));
+        .line_if("valid until", card.valid_until.map(instant::show))
+        .line("runs ended by a node", if card.charges_node_failure { "charged" } else { "free" });
     let columns = [
         words("rate"),
         words("class"),
         words("partition"),
+        words("category"),
         figures("price per GPU-hour"),
         figures("factor"),
     ];
@@ -163,6 +186,7 @@ fn sheet(card: Card) -> String {
             rate.rate_id.to_string(),
             rate.class,
             rate.partition,
+            rate.category,
             amount::show_kronor(rate.price_usek_per_gpu_hour),
             amount::show_factor(rate.factor_ppm),
         ]
@@ -237,6 +261,8 @@ mod tests {
         assert_eq!(body["rates"][0]["factor_ppm"], 1_250_000);
         assert_eq!(body["rates"][1]["price_usek_per_gpu_hour"], 20_000_000);
         assert_eq!(body["rates"][1]["factor_ppm"], 1_000_000);
+        assert_eq!(body["rates"][1]["category"], "any");
+        assert_eq!(body["charges_node_failure"], false);
     }
 
     #[test]

@@ -55,10 +55,18 @@ pub(crate) async fn find<T: Named>(
 
 /// The one row of that name.
 fn choose<T: Named>(rows: &[T], name: &str) -> Result<Uuid, Failure> {
-    let (noun, nouns) = T::NOUN;
-    let mut called = rows.iter().filter(|row| row.is_called(name));
+    let called = rows.iter().filter(|row| row.is_called(name)).map(T::id);
+    choose_among(called, T::NOUN, name)
+}
+
+/// The one id of those that are called `name`.
+pub(crate) fn choose_among(
+    mut called: impl Iterator<Item = Uuid>,
+    (noun, nouns): (&'static str, &'static str),
+    name: &str,
+) -> Result<Uuid, Failure> {
     match (called.next(), called.next()) {
-        (Some(row), None) => Ok(row.id()),
+        (Some(id), None) => Ok(id),
         (None, _) => Err(Failure::NoSuchName { noun, nouns, name: name.to_owned() }),
         (Some(_), Some(_)) => Err(Failure::NameTwice { nouns, name: name.to_owned() }),
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::access_mode;
 use crate::amount;
 use crate::failure::Failure;
 use crate::instant;
@@ -19,7 +20,7 @@ use crate::window::Window;
 #[derive(clap::Subcommand)]
 pub(crate) enum RequestCommand {
     /// Send a request for GPU time (agency member).
-    Submit(Submit),
+    Submit(Box<Submit>),
     /// List the requests that wait for a decision (decider).
     List,
 }
@@ -49,6 +50,9 @@ pub(crate) struct Submit {
     /// Where data and compute meet.
     #[arg(long)]
     pattern: Pattern,
+    /// Name or id of the access mode it is asked by; `mimer access-mode list` shows them.
+    #[arg(long, value_name = "MODE")]
+    access_mode: Option<Reference>,
     /// Id to give it; repeating the command with the same id changes nothing.
     #[arg(long)]
     id: Option<Uuid>,
@@ -97,6 +101,10 @@ impl RequestCommand {
 impl Submit {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let project_id = project::find(session, &self.project).await?;
+        let access_mode_id = match &self.access_mode {
+            Some(mode) => Some(access_mode::find(session, project_id, mode).await?),
+            None => None,
+        };
         let request_id = self.id.unwrap_or_else(record::id::fresh);
         let body = json!({
             "request_id": request_id,
@@ -108,6 +116,7 @@ impl Submit {
             "from": self.window.from,
             "until": self.window.until,
             "pattern": self.pattern,
+            "access_mode_id": access_mode_id,
         });
         let path = format!("/v1/projects/{project_id}/requests");
         let answer = session.client.post(&path, &body, &[("--id", request_id)]).await?;

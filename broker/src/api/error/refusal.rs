@@ -1,0 +1,67 @@
+//! An admission that is refused, told in the language that the caller reads.
+
+use accounting::hold::PlaceError;
+use axum::http::StatusCode;
+use quotas::admission::{Reason, Refusal};
+use record::Language;
+use serde_json::json;
+
+use super::ApiError;
+use crate::plan::PlanError;
+
+impl ApiError {
+    /// The refusal of a job plan. Reasons of the rules are in the caller's language; faults in what
+    /// was sent, or in the site, are in English like every other error.
+    pub fn of_plan(error: PlanError, language: Language) -> Self {
+        let sentence = error.to_string();
+        let (status, code) = match error {
+            PlanError::Refused(refusal) => return Self::refused(&refusal, language),
+            PlanError::Hold(place) => {
+                return match raced(&place) {
+                    Some(reason) => Self::refused(&Refusal { reasons: vec![reason] }, language),
+                    None => Self::domain(place.code(), &place),
+                };
+            }
+            PlanError::Account(account) => return account.into(),
+            PlanError::Snapshot(_) | PlanError::Database(_) => {
+                return Self::domain("plan_database", &error);
+            }
+            PlanError::JobPlanIdReused(_) => (StatusCode::CONFLICT, "job_plan_id_reused"),
+            PlanError::NoSuchLink(_) => (StatusCode::NOT_FOUND, "no_such_link"),
+            PlanError::BadScript(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_script"),
+            PlanError::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "bad_job_name"),
+            PlanError::SettingsWrong(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong")
+            }
+            PlanError::NoJobIds => (StatusCode::SERVICE_UNAVAILABLE, "no_job_ids"),
+        };
+        Self::new(status, code, sentence)
+    }
+
+    /// Every reason with its sentence in `language`.
+    fn refused(refusal: &Refusal, language: Language) -> Self {
+        let told = |reason: &Reason| json!({ "code": reason.code(), "sentence": reason.sentence(language) });
+        let reasons = refusal.reasons.iter().map(told).collect();
+        let status = match refusal.code() {
+            "unknown_project" => StatusCode::NOT_FOUND,
+            "not_a_member" => StatusCode::FORBIDDEN,
+            "nothing_asked" => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::CONFLICT,
+        };
+        Self { status, code: refusal.code(), message: refusal.sentence(language), reasons }
+    }
+}
+
+/// What somebody else took between the decision and the hold is refused in the same words as what
+/// was gone before.
+fn raced(place: &PlaceError) -> Option<Reason> {
+    match *place {
+        PlaceError::NotEnoughGpuSeconds { wanted, available } => {
+            Some(Reason::NotEnoughGpuSeconds { wanted, available })
+        }
+        PlaceError::NotEnoughMoney { wanted, available } => {
+            Some(Reason::NotEnoughMoney { wanted, available })
+        }
+        _ => None,
+    }
+}
