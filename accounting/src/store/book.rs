@@ -4,7 +4,7 @@
 //! holds over the same grants queue and never wait for each other in a circle. Entries and the
 //! balances they change are written by one statement: there is no instant between them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use record::{GpuSeconds, MicroSek, Stamp, id};
@@ -94,6 +94,8 @@ impl Book {
         tx: &mut PgConnection,
         owner_ids: &[Uuid],
     ) -> Result<Self, sqlx::Error> {
+        #[cfg(test)]
+        super::tests::unlocked::before(tx).await?;
         // The row lock makes what is read here stay true until commit: jobs racing for the last
         // GPU-seconds queue at this line instead of all passing the check that follows it.
         let rows = sqlx::query!(
@@ -108,8 +110,10 @@ impl Book {
             "#,
             owner_ids,
         )
-        .fetch_all(tx)
+        .fetch_all(&mut *tx)
         .await?;
+        #[cfg(test)]
+        super::tests::unlocked::after(tx).await?;
         let accounts = rows
             .into_iter()
             .map(|row| ((row.owner_id, row.kind, row.unit), (row.account_id, row.amount)))
@@ -166,6 +170,7 @@ impl Book {
         if lines.is_empty() {
             return Ok(());
         }
+        let changes = lines.changes();
         let changed = sqlx::query!(
             r#"
             with entry as (
@@ -178,19 +183,10 @@ impl Book {
                     $7::bigint[], $8::uuid[], $9::uuid[])
                     as l (entry_id, transfer_id, kind, unit, from_account_id, to_account_id,
                         amount, hold_id, run_id)
-                returning from_account_id, to_account_id, amount
-            ), change as (
-                select account_id, sum(amount)::bigint as amount
-                from (
-                    select to_account_id as account_id, amount from entry
-                    union all
-                    select from_account_id, -amount from entry
-                ) as side
-                group by account_id
             )
             update accounting.balance b
             set amount = b.amount + c.amount
-            from change c
+            from unnest($12::uuid[], $13::bigint[]) as c (account_id, amount)
             where b.account_id = c.account_id
             "#,
             &lines.entry_ids,
@@ -204,10 +200,12 @@ impl Book {
             &lines.run_ids as &[Option<Uuid>],
             stamp.now,
             stamp.trace_id,
+            &changes.account_ids,
+            &changes.amounts,
         )
         .execute(&mut *tx)
         .await?;
-        if changed.rows_affected() != lines.account_count() {
+        if changed.rows_affected() != changes.count() {
             return Err(balance(lines.from_account_ids[0]).into());
         }
         Ok(())
@@ -272,10 +270,30 @@ impl Lines {
         self.amounts.is_empty()
     }
 
-    /// How many balances the entries change.
-    pub(crate) fn account_count(&self) -> u64 {
-        let ends = self.from_account_ids.iter().chain(&self.to_account_ids);
-        ends.collect::<std::collections::HashSet<_>>().len() as u64
+    /// What the entries change on each account. The statement that writes both cannot take it from
+    /// the entries it inserts: PostgreSQL refuses that when a balance was changed meanwhile.
+    pub(crate) fn changes(&self) -> Changes {
+        let mut sums: BTreeMap<Uuid, i64> = BTreeMap::new();
+        let ends = self.from_account_ids.iter().zip(&self.to_account_ids).zip(&self.amounts);
+        for ((&from, &to), &amount) in ends {
+            *sums.entry(from).or_default() -= amount;
+            *sums.entry(to).or_default() += amount;
+        }
+        let (account_ids, amounts) = sums.into_iter().unzip();
+        Changes { account_ids, amounts }
+    }
+}
+
+/// What entries change on each account, column by column.
+pub(crate) struct Changes {
+    pub(crate) account_ids: Vec<Uuid>,
+    pub(crate) amounts: Vec<i64>,
+}
+
+impl Changes {
+    /// How many balances change.
+    pub(crate) fn count(&self) -> u64 {
+        self.account_ids.len() as u64
     }
 }
 

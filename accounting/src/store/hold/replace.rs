@@ -21,6 +21,9 @@ pub async fn replace(
     request: &Place,
     stamp: &Stamp<'_>,
 ) -> Result<HoldPlaced, PlaceError> {
+    if old_hold_id == request.hold_id {
+        return Err(PlaceError::HoldIdReused(old_hold_id)); // It would be closed and still answered.
+    }
     let old = row::lock(tx, old_hold_id).await?.ok_or(ReleaseError::NoSuchHold(old_hold_id))?;
     let project_id = old.request.payer.project_id;
     if project_id != request.payer.project_id {

@@ -44,6 +44,8 @@ pub(super) async fn lock(
     grant_ids: &[Uuid],
     rate_id: Uuid,
 ) -> Result<Rooms, sqlx::Error> {
+    #[cfg(test)]
+    crate::store::tests::unlocked::before(tx).await?;
     // The row lock makes what is read here stay true until commit: jobs racing for the last
     // GPU-seconds queue at this line instead of all passing the check that follows it. The rest
     // never changes, and is looked up row by row: joined, it would be read whole.
@@ -67,8 +69,10 @@ pub(super) async fn lock(
         grant_ids,
         rate_id,
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
+    #[cfg(test)]
+    crate::store::tests::unlocked::after(tx).await?;
     let mut price = None;
     let mut halves: HashMap<Uuid, (Uuid, Option<Purse>, Option<Purse>)> = HashMap::new();
     for row in rows {

@@ -25,6 +25,7 @@ pub(super) async fn insert(
     stamp: &Stamp<'_>,
 ) -> Result<bool, sqlx::Error> {
     let lines = lines_of(rooms, parts);
+    let changes = lines.changes();
     let changed = sqlx::query!(
         r#"
         with hold as (
@@ -47,17 +48,11 @@ pub(super) async fn insert(
             from hold h,
                 unnest($14::uuid[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],
                     $20::text[]) as l (entry_id, unit, free_account_id, held_account_id, amount, kind)
-            returning from_account_id, to_account_id, amount
-        ), change as (
-            -- Each account is in one entry: a grant is in a hold once, and in each unit once.
-            select from_account_id as account_id, -amount as amount from entry
-            union all
-            select to_account_id, amount from entry
         )
         update accounting.balance b
         set amount = b.amount + c.amount
-        from change c
-        where b.account_id = c.account_id
+        from unnest($21::uuid[], $22::bigint[]) as c (account_id, amount)
+        where b.account_id = c.account_id and (select count(*) from hold) = 1
         "#,
         request.hold_id,
         request.attempt_id,
@@ -79,11 +74,13 @@ pub(super) async fn insert(
         &lines.amounts,
         stamp.trace_id,
         &lines.kinds as &[&str],
+        &changes.account_ids,
+        &changes.amounts,
     )
     .execute(tx)
     .await?
     .rows_affected();
-    if changed != 0 && changed != lines.account_count() {
+    if changed != 0 && changed != changes.count() {
         let place = Inconsistency {
             table: "accounting.balance",
             column: "account_id",

@@ -1,13 +1,18 @@
 //! Tests against a real PostgreSQL, one database each, and the desk they share.
 
+mod clearing;
+mod dice;
 mod drafting;
 mod history;
+mod moving;
+mod never_oversold;
 mod opening;
 mod placing;
 mod publishing;
 mod race;
 mod rights;
 mod settling;
+pub(crate) mod unlocked;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -86,3 +86,33 @@ async fn a_card_that_makes_no_sense_is_refused(db: PgPool) {
         assert!(matches!(refused, RateError::Malformed { .. }), "{card:?}");
     }
 }
+
+#[sqlx::test(migrations = false)]
+async fn a_rate_for_the_category_goes_before_one_for_everybody(db: PgPool) {
+    migrate(&db).await;
+    let mut spring = card(noon(), 100);
+    let mut sme = spring.rates[0].clone();
+    (sme.rate_id, sme.category, sme.price_usek_per_gpu_hour) = (id::fresh(), "sme".to_owned(), 300);
+    spring.rates.push(sme);
+    spring.charges_node_failure = true;
+    publish(&db, &spring).await.unwrap();
+    publish(&db, &spring).await.unwrap();
+    // Newer, and still not for small companies in particular.
+    publish(&db, &card(noon() + TimeDelta::days(1), 200)).await.unwrap();
+    let mut tx = db.acquire().await.unwrap();
+    let later = noon() + TimeDelta::days(2);
+
+    let for_sme = rate_card::rate_for(&mut tx, "h200", "gpu", "sme", later).await.unwrap();
+    assert_eq!((for_sme.price_usek_per_gpu_hour, for_sme.category.as_str()), (300, "sme"));
+    assert!(for_sme.charges("NODE_FAIL"));
+    let public = rate_card::rate_for(&mut tx, "h200", "gpu", "public_body", later).await.unwrap();
+    assert_eq!((public.price_usek_per_gpu_hour, public.category.as_str()), (200, "any"));
+    let wanted = [("h200", "gpu"), ("h200", "cpu"), ("h200", "gpu")];
+    let rates = rate_card::rates_for(&mut tx, &wanted, "sme", later).await.unwrap();
+    assert_eq!(rates, [for_sme]);
+
+    let mut shouted = card(noon() + TimeDelta::days(3), 100);
+    shouted.rates[0].category = "SME".to_owned();
+    let refused = publish(&db, &shouted).await.unwrap_err();
+    assert!(matches!(refused, RateError::Malformed { .. }));
+}

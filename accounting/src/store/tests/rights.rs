@@ -69,6 +69,11 @@ async fn the_application_cannot_change_or_delete_what_happened(db: PgPool) {
         "update accounting.hold set gpu_seconds = 1",
         "delete from accounting.hold",
         "update accounting.hold_part set usek = 0",
+        "update accounting.grant_move set usek = 0",
+        "delete from accounting.over_allocation",
+        "update accounting.clearing set proposed_by = clearing_id",
+        "delete from accounting.clearing_end",
+        "update accounting.cleared_charge set usek = 0",
     ] {
         let refused = sqlx::query(forbidden).execute(&mut app).await.unwrap_err();
         let code = refused.as_database_error().and_then(|error| error.code());
