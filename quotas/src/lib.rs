@@ -19,6 +19,8 @@ mod fixture;
 pub mod fund;
 pub mod grant;
 pub mod grant_change;
+#[cfg(test)]
+mod history;
 mod inconsistency;
 mod instant;
 pub mod limit;
