@@ -163,7 +163,8 @@ fn status_of(code: &str) -> StatusCode {
     {
         StatusCode::FORBIDDEN
     } else if ends(&["_missing", "_empty", "_backward", "_incomplete", "_malformed", "_not_valid"])
-        || matches!(code, "link_source_path" | "link_bounds")
+        || ends(&["_not_a_range", "_not_a_part", "_not_a_share", "_twice", "_too_many"])
+        || matches!(code, "link_source_path" | "link_bounds" | "pool_over_allocation_out_of_range")
     {
         StatusCode::UNPROCESSABLE_ENTITY
     } else {

@@ -207,6 +207,16 @@ pub(super) async fn hold_for(
     slurm_job_id: i64,
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {
+    // Told before the hold is placed, which tells its money itself: from then on the grants' rows are
+    // locked, and others wait for them.
+    let details = json!({
+        "attempt_id": attempt_id,
+        "hold_id": hold_id,
+        "slurm_job_id": slurm_job_id,
+        "gpu_count": admitted.gpu_count,
+        "gpu_seconds": admitted.gpu_seconds,
+    });
+    stamp.audit(tx, "job_plan.admit", ("job_plan", ask.job_plan_id), details).await?;
     let wall_time = TimeDelta::seconds(spec::rounded_wall_time_s(ask.wall_time_s));
     let request = Place {
         hold_id,
@@ -223,15 +233,6 @@ pub(super) async fn hold_for(
         // Others took some of the grants meanwhile, and the parts round otherwise.
         write::held(tx, attempt_id, placed.usek).await?;
     }
-    let details = json!({
-        "attempt_id": attempt_id,
-        "hold_id": hold_id,
-        "slurm_job_id": slurm_job_id,
-        "gpu_count": admitted.gpu_count,
-        "gpu_seconds": admitted.gpu_seconds,
-        "usek": placed.usek,
-    });
-    stamp.audit(tx, "job_plan.admit", ("job_plan", ask.job_plan_id), details).await?;
     let job_plan_id = ask.job_plan_id;
     let quote = Quote { gpu_seconds: admitted.gpu_seconds, usek: placed.usek };
     Ok(Admission { job_plan_id, attempt_id, slurm_job_id, quote, repeated: false })

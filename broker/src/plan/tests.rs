@@ -182,3 +182,79 @@ async fn a_job_that_ended_before_its_permit_is_not_said_to_be_stopped(db: PgPool
     permit::stop_unpermitted(&stage.app).await.unwrap();
     assert_eq!(stage.waiting("cancel").await, 0);
 }
+
+/// A limit on what the project uses at once.
+async fn limited(stage: &Stage, gpus_at_once: i64) {
+    let mut tx = stage.app.db.begin().await.unwrap();
+    let new = quotas::limit::use_limit::NewUseLimit {
+        use_limit_id: id::fresh(),
+        scope: quotas::limit::use_limit::Scope::Project(stage.project_id),
+        class: Some("h200".to_owned()),
+        gpus_at_once: Some(gpus_at_once),
+        jobs_at_once: None,
+    };
+    let stamp = by(id::fresh(), day(7, 1));
+    quotas::limit::use_limit::set(&mut tx, &new, &stamp).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Eight plans of two GPUs each race for five at once: two of them pass, and the next one waits for
+/// a job to end.
+#[sqlx::test(migrations = false)]
+async fn plans_that_race_never_pass_a_limit_at_once(db: PgPool) {
+    let stage = std::sync::Arc::new(Stage::set(&db).await);
+    limited(&stage, 5).await;
+    let mut racers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let stage = stage.clone();
+        racers.spawn(async move { stage.submit(&stage.ask()).await });
+    }
+    let outcomes = racers.join_all().await;
+    let admitted: Vec<&Admission> = outcomes.iter().flatten().collect();
+    assert_eq!(admitted.len(), 2);
+    for refused in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        let PlanError::Refused(refusal) = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal.code(), "gpus_at_once_reached");
+    }
+
+    // Over in Slurm, though not yet charged: its GPUs are free again.
+    let mut tx = db.acquire().await.unwrap();
+    attempt::advance(&mut tx, admitted[0].attempt_id, AttemptState::Ended).await.unwrap();
+    drop(tx);
+    stage.submit(&stage.ask()).await.unwrap();
+    assert!(stage.submit(&stage.ask()).await.is_err());
+}
+
+/// What was admitted is answered as it was, also when the same plan would be refused today.
+#[sqlx::test(migrations = false)]
+async fn a_repeat_is_answered_as_it_was_when_nothing_more_would_fit(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let ask = stage.ask();
+    let first = stage.submit(&ask).await.unwrap();
+    limited(&stage, 2).await;
+    assert!(stage.submit(&stage.ask()).await.is_err());
+    let again = stage.submit(&ask).await.unwrap();
+    assert!(again.repeated);
+    assert_eq!((again.attempt_id, again.slurm_job_id), (first.attempt_id, first.slurm_job_id));
+    let other = Ask { name: "other".to_owned(), ..ask.clone() };
+    let refused = stage.submit(&other).await;
+    assert!(matches!(refused, Err(PlanError::JobPlanIdReused(id)) if id == ask.job_plan_id));
+}
+
+/// The job carries its own id and mark, what its hold ends with, and nothing of other jobs.
+#[sqlx::test(migrations = false)]
+async fn the_job_is_written_down_as_slurm_will_get_it(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let admission = stage.submit(&stage.ask()).await.unwrap();
+    let mut tx = db.acquire().await.unwrap();
+    let spec = attempt::by_id(&mut tx, admission.attempt_id).await.unwrap().spec;
+    assert_eq!(i64::from(spec.job_id), admission.slurm_job_id);
+    let mark = sqlx::query_scalar::<_, String>("select slurm_key from broker.attempt");
+    assert_eq!(spec.key, mark.fetch_one(&mut *tx).await.unwrap());
+    assert!(spec.key.ends_with(&admission.attempt_id.simple().to_string()), "{}", spec.key);
+    assert_eq!(spec.deadline, Some(day(9, 30).timestamp()));
+    assert_eq!(
+        (spec.account.as_str(), spec.gpu_count, spec.whole_node),
+        ("public_stroke", 2, false)
+    );
+}

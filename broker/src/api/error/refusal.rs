@@ -65,3 +65,41 @@ fn raced(place: &PlaceError) -> Option<Reason> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use record::GpuSeconds;
+
+    use super::*;
+
+    fn seconds(amount: i64) -> GpuSeconds {
+        GpuSeconds::new(amount).unwrap()
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_language_that_is_read() {
+        for language in Language::ALL {
+            let reasons = vec![Reason::NotAMember, Reason::NothingAsked];
+            let sentences: Vec<String> =
+                reasons.iter().map(|reason| reason.sentence(language)).collect();
+            let error = ApiError::of_plan(PlanError::Refused(Refusal { reasons }), language);
+            assert_eq!((error.code(), error.status()), ("not_a_member", StatusCode::FORBIDDEN));
+            assert_eq!(error.message(), sentences.join(" "));
+        }
+        let [english, swedish] =
+            Language::ALL.map(|language| Reason::NotAMember.sentence(language));
+        assert_ne!(english, swedish);
+    }
+
+    #[test]
+    fn a_lost_race_for_the_last_gpu_second_reads_like_any_other_lack() {
+        let (wanted, available) = (seconds(120), seconds(60));
+        let lost = PlaceError::NotEnoughGpuSeconds { wanted, available };
+        let lost = ApiError::of_plan(PlanError::Hold(lost), Language::Swedish);
+        let lack = Refusal { reasons: vec![Reason::NotEnoughGpuSeconds { wanted, available }] };
+        let lack = ApiError::of_plan(PlanError::Refused(lack), Language::Swedish);
+        assert_eq!((lost.code(), lost.message()), (lack.code(), lack.message()));
+        assert_eq!(lost.into_response().status(), StatusCode::CONFLICT);
+    }
+}

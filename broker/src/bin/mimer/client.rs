@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use record::Language;
+use reqwest::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, Method, StatusCode, Url, redirect};
 use rustls::CertificateError;
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub(crate) struct Client {
     server: String,
     ca_file: Option<PathBuf>,
     bearer: HeaderValue,
+    language: Language,
 }
 
 impl Client {
@@ -61,7 +63,13 @@ impl Client {
             server: server.as_str().trim_end_matches('/').to_owned(),
             ca_file: profile.ca_file.clone(),
             bearer,
+            language: Language::default(),
         })
+    }
+
+    /// The same client, told in this language why something is refused.
+    pub(crate) fn reading(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 
     /// The server's address.
@@ -108,6 +116,7 @@ impl Client {
         self.http
             .request(method, format!("{}{path}", self.server))
             .header(AUTHORIZATION, self.bearer.clone())
+            .header(ACCEPT_LANGUAGE, self.language.tag())
             .timeout(limit)
     }
 

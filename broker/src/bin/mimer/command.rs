@@ -110,7 +110,8 @@ impl Command {
     /// Carries the command out.
     pub(crate) async fn run(self, store: &ProfileStore, output: Output) -> Result<Ending, Failure> {
         let session = || -> Result<Session, Failure> {
-            Ok(Session { client: Client::new(&store.get()?)?, output })
+            let client = Client::new(&store.get()?)?.reading(output.language);
+            Ok(Session { client, output })
         };
         match self {
             Self::Login(command) => command.run(store, output).await,

@@ -58,6 +58,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use record::Language;
 
 use crate::command::Arguments;
 use crate::failure::{Failure, REFUSED};
@@ -83,12 +84,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<Ending, Failure> {
     let store = store(arguments.profile)?;
-    let output = Output { json: arguments.json };
+    let output = Output { json: arguments.json, language: language() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(arguments.command.run(&store, output));
     // A thread that still reads the keyboard after Ctrl-C must not be waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// The language of the terminal, by the first of the variables that POSIX gives it; English if it is
+/// another than the broker's two.
+fn language() -> Language {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable);
+    locale.and_then(|locale| Language::from_tag(&locale.replace('_', "-"))).unwrap_or_default()
 }
 
 /// Where the person's identities are kept (XDG Base Directory Specification 0.8), and which one.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use record::Language;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -63,6 +64,8 @@ pub(crate) fn read<T: DeserializeOwned>(answer: &Value) -> Result<T, Failure> {
 pub(crate) struct Output {
     /// True if a program reads it.
     pub(crate) json: bool,
+    /// What the reader reads; the broker's refusals come in it.
+    pub(crate) language: Language,
 }
 
 impl Output {
