@@ -43,11 +43,13 @@ pub(super) async fn insert(
         ), entry as (
             insert into accounting.entry (entry_id, transfer_id, kind, unit, from_account_id,
                 to_account_id, amount, hold_id, at, trace_id)
-            select l.entry_id, h.hold_id, l.kind::accounting.entry_kind, l.unit::accounting.unit, l.free_account_id,
-                l.held_account_id, l.amount, h.hold_id, $9, $19
+            select l.entry_id, h.hold_id, l.kind::accounting.entry_kind,
+                l.unit::accounting.unit, l.free_account_id, l.held_account_id, l.amount,
+                h.hold_id, $9, $19
             from hold h,
                 unnest($14::uuid[], $15::text[], $16::uuid[], $17::uuid[], $18::bigint[],
-                    $20::text[]) as l (entry_id, unit, free_account_id, held_account_id, amount, kind)
+                    $20::text[])
+                    as l (entry_id, unit, free_account_id, held_account_id, amount, kind)
         )
         update accounting.balance b
         set amount = b.amount + c.amount
