@@ -36,10 +36,29 @@ pub(crate) enum AmountError {
     TooMuch(String),
 }
 
-/// Reads GPU-hours, as `100` or `0,5`.
+/// Reads GPU-hours, as `100` or `0,5`, or as they are shown: `1 234:05:09`.
 pub(crate) fn gpu_hours(text: &str) -> Result<GpuSeconds, AmountError> {
-    let seconds = decimal(text, HOUR, "GPU-seconds")?;
+    let seconds = match on_the_clock(text) {
+        Some(seconds) => seconds?,
+        None => decimal(text, HOUR, "GPU-seconds")?,
+    };
     GpuSeconds::new(seconds).ok_or_else(|| AmountError::NotANumber(text.to_owned()))
+}
+
+/// Reads hours, minutes and seconds; `None` if the text is not written so. Most seconds are no
+/// decimal part of an hour.
+fn on_the_clock(text: &str) -> Option<Result<i64, AmountError>> {
+    let (hours, rest) = text.split_once(':')?;
+    let (minutes, seconds) = rest.split_once(':')?;
+    let below_60 = |part: &str| {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let part = digits.then(|| part.parse::<u8>().ok()).flatten()?;
+        (part < 60).then_some(i64::from(part))
+    };
+    let (minutes, seconds) = (below_60(minutes)?, below_60(seconds)?);
+    let hours = ungrouped(hours)?.parse::<i64>().ok();
+    let sum = hours.and_then(|hours| hours.checked_mul(HOUR)?.checked_add(minutes * 60 + seconds));
+    Some(sum.ok_or_else(|| AmountError::TooMuch(text.to_owned())))
 }
 
 /// Reads kronor, as `50000`, `50 000` or `12,50`.
@@ -234,5 +253,14 @@ mod tests {
             assert_eq!(show_kronor(kronor(text).unwrap()), format!("{text} kr"));
         }
         assert_eq!(factor_ppm("1,25"), Ok(1_250_000));
+        for seconds in [0, 130, 3_661, 4_442_709] {
+            let time = GpuSeconds::new(seconds).unwrap();
+            assert_eq!(gpu_hours(&show_gpu_time(time)), Ok(time));
+        }
+        for text in ["1:00", "1:60:00", "1:00:0", "1:-1:00", "1:+1:00", ":00:00", "1:00:00:00"] {
+            assert_eq!(gpu_hours(text), Err(AmountError::NotANumber(text.to_owned())), "{text}");
+        }
+        let beyond = "9223372036854775807:00:00";
+        assert_eq!(gpu_hours(beyond), Err(AmountError::TooMuch(beyond.to_owned())));
     }
 }
