@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use slurm_wire::{Answer, Call, SettingFault};
+use slurm_wire::{Answer, Call, RefusalCode, SettingFault};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use crate::cluster::import::{self, Found};
 use crate::cluster::keeper;
 use crate::cluster::line::Line;
 use crate::cluster::look::{LookError, look};
+use crate::cluster::read::FactsError;
 use crate::config::Keep;
 use crate::gateway::GatewayError;
 use crate::outbox;
@@ -126,11 +127,15 @@ async fn turn(app: &App) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, A
         (kept_already, fund, project, nothing) and advice"), (status = 409), (status = 503)))]
 pub(super) async fn import(State(app): State<App>) -> Result<Json<Vec<Found>>, ApiError> {
     let cluster = &app.config.cluster;
-    match app.gateway.call(&Call::ReadWholeCluster).await? {
-        Answer::Policy(policy) => {
+    match app.gateway.call(&Call::ReadWholeCluster).await {
+        Ok(Answer::Policy(policy)) => {
             Ok(Json(import::report(&policy, &cluster.account_root, &cluster.research_qos)))
         }
-        _ => Err(GatewayError::OutOfTurn.into()),
+        Ok(_) => Err(GatewayError::OutOfTurn.into()),
+        Err(GatewayError::Refused(no)) if no.code == RefusalCode::ImportNotAllowed => {
+            Err(ApiError::new(StatusCode::CONFLICT, "import_not_allowed", no.sentence))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -139,6 +144,8 @@ impl From<LookError> for ApiError {
         match error {
             LookError::Gateway(error) => error.into(),
             LookError::Database(error) => error.into(),
+            LookError::Facts(FactsError::Accounts(error)) => error.into(),
+            LookError::Facts(FactsError::Database(error)) => error.into(),
             other => Self::internal(&other),
         }
     }

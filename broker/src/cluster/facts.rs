@@ -26,6 +26,10 @@ pub struct Facts {
     pub limits: HashMap<Uuid, Vec<LimitFact>>,
     /// Projects that go before all others now.
     pub crisis_projects: BTreeSet<Uuid>,
+    /// Agencies whose jobs come after everybody else's now, by their own decision at a limit.
+    pub lowered_agencies: BTreeSet<Uuid>,
+    /// Priority of a project's QOS when nothing is out of the ordinary.
+    pub normal_priority: u32,
 }
 
 /// A fund.

@@ -45,15 +45,15 @@ pub enum LookError {
 /// Looks; changes nothing.
 pub async fn look(app: &App) -> Result<View, LookError> {
     let now = app.clock.now();
-    // Slurm first: what changes in the broker meanwhile is then told as pending, and never the
-    // other way round.
+    // In this order, what another mimerd writes meanwhile, or a person decides, is told as pending
+    // or not at all, and never as somebody's doing by hand.
+    let memory = memory::read(&mut *app.db.acquire().await?, &app.config.cluster.name).await?;
     let Answer::Policy(policy) = app.gateway.call(&Call::ReadPolicy).await? else {
         return Err(GatewayError::OutOfTurn.into());
     };
     let actual = Actual::from_policy(*policy, now);
     let mut connection = app.db.acquire().await?;
     let facts = read::facts(&mut connection, &app.config, now).await?;
-    let memory = memory::read(&mut connection, &app.config.cluster.name).await?;
     drop(connection);
     let wanted = wanted(&facts);
     let lines = diff(&wanted, &actual, &memory);

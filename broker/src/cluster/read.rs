@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use accounting::ledger::{self, LedgerError};
 use chrono::{DateTime, Utc};
+use quotas::limit::policy::PolicyError;
 use quotas::limit::use_limit::{self, Scope};
 use quotas::tree::{self, ProjectOnCluster};
 use record::GpuSeconds;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::facts::{Facts, FundFact, LimitFact, PoolFact, ProjectFact};
 use crate::accounts::{self, AccountError};
 use crate::config::Config;
-use crate::crisis;
+use crate::{crisis, limit};
 
 /// Why what Slurm should have cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum FactsError {
     /// The ledger.
     #[error("reading what grants have been used for")]
     Ledger(#[from] LedgerError),
+    /// What agencies have decided to do at a limit.
+    #[error("reading what agencies do at a limit")]
+    Policy(#[from] PolicyError),
     /// The database.
     #[error("reading funds, pools, projects and limits")]
     Database(#[from] sqlx::Error),
@@ -41,6 +45,7 @@ pub async fn facts(
     let projects = tree::on_cluster(tx, cluster).await?;
     let limits = limits(use_limit::list(tx).await?);
     let crisis_projects = crisis::active_projects(tx, now).await?;
+    let lowered_agencies = limit::lowered_agencies(tx, now).await?;
 
     let grant_ids: Vec<Uuid> =
         projects.iter().flat_map(|it| &it.grant_ids).map(|(grant_id, _)| *grant_id).collect();
@@ -96,6 +101,8 @@ pub async fn facts(
         projects,
         limits,
         crisis_projects,
+        lowered_agencies,
+        normal_priority: config.cluster.qos_priority,
     })
 }
 

@@ -224,3 +224,40 @@ async fn releasing_twice_is_told_once(db: PgPool) {
     assert_eq!(stage.state_of(&attempt).await, AttemptState::Released);
     assert_eq!(stage.told("attempt.released").await, 1);
 }
+
+#[sqlx::test(migrations = false)]
+async fn a_job_whose_qos_slurm_does_not_have_yet_wakes_the_keeper_and_goes_again(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let attempt = stage.attempt_at(AttemptState::Admitted).await;
+    stage.slurm.refuses("submit", Some(RefusalCode::NotKnownToSlurmYet));
+    work_off(&stage.app).await;
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Admitted);
+    let rung = stage.app.cluster_wake.notified();
+    tokio::time::timeout(std::time::Duration::from_secs(1), rung).await.unwrap();
+
+    stage.slurm.refuses("submit", None);
+    stage.wait_s(1);
+    work_off(&stage.app).await;
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Submitted);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_nudge_reaches_slurm_for_a_job_that_waits_and_for_no_other(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    for (state, nudges) in [
+        (AttemptState::Submitted, 0),
+        (AttemptState::Released, 1),
+        (AttemptState::Running, 1),
+        (AttemptState::Settled, 1),
+    ] {
+        let attempt = stage.attempt_at(state).await;
+        want_one(&db, &Effect::Nudge { attempt_id: attempt.attempt_id }).await;
+        work_off(&stage.app).await;
+        assert_eq!(stage.slurm.heard("nudge"), nudges, "{state:?}");
+    }
+    let gone = stage.attempt_at(AttemptState::Released).await;
+    stage.slurm.refuses("nudge", Some(RefusalCode::UnknownJob));
+    want_one(&db, &Effect::Nudge { attempt_id: gone.attempt_id }).await;
+    work_off(&stage.app).await;
+    assert_eq!(stage.waiting("nudge").await, 0);
+}

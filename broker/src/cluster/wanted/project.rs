@@ -42,7 +42,7 @@ pub(super) fn want(
     let row = QosRow {
         name: qos.clone(),
         description: words,
-        priority: if in_crisis { CRISIS_PRIORITY } else { 0 },
+        priority: priority(facts, here, in_crisis),
         preempts: preempts(facts, rank, here, in_crisis),
         no_decay: true,
         // A job above a limit waits: the broker has refused what has no budget, and what has one
@@ -62,6 +62,18 @@ pub(super) fn want(
     }
 }
 
+/// How far ahead its jobs stand: before all others in a crisis, behind them when its agency has
+/// lowered itself at a limit. Slurm knows nothing below 0.
+fn priority(facts: &Facts, here: &ProjectFact, in_crisis: bool) -> u32 {
+    if in_crisis {
+        facts.normal_priority.saturating_add(CRISIS_PRIORITY)
+    } else if facts.lowered_agencies.contains(&here.agency_id) {
+        0
+    } else {
+        facts.normal_priority
+    }
+}
+
 /// The QOS whose jobs make way: research where one of the project's open pools is guaranteed, and
 /// everybody else's while the project is in a crisis.
 fn preempts(
@@ -72,6 +84,9 @@ fn preempts(
 ) -> BTreeSet<String> {
     if in_crisis {
         return facts.research_qos.union(rank.plain_qos).cloned().collect();
+    }
+    if facts.lowered_agencies.contains(&here.agency_id) {
+        return BTreeSet::new();
     }
     let is_guaranteed =
         here.ceilings.keys().filter_map(|pool_id| rank.pools.get(pool_id)).any(|pool| {

@@ -62,6 +62,8 @@ fn facts(pools: Vec<PoolFact>, projects: Vec<ProjectFact>) -> Facts {
         projects,
         limits: HashMap::new(),
         crisis_projects: BTreeSet::new(),
+        lowered_agencies: BTreeSet::new(),
+        normal_priority: 0,
     }
 }
 
@@ -232,6 +234,22 @@ fn a_pool_without_a_bound_leaves_its_type_without_one() {
         let limits = &account(&wanted, "pub_public_sector_2027_f00d").limits;
         assert_eq!(limits.at_once, at_once);
     }
+}
+
+#[test]
+fn a_lowered_agency_stands_behind_and_makes_nobody_way() {
+    let guaranteed = pool(POOL, "h200", ShareMode::Guaranteed { gpus: 8 });
+    let projects = vec![project(PROJECT, "public_stroke", &[(POOL, 60)])];
+    let mut facts = facts(vec![guaranteed], projects);
+    facts.normal_priority = 100;
+    let before = qos(&wanted(&facts), "mimer_public_stroke").clone();
+    assert_eq!((before.priority, before.preempts.len()), (100, 1));
+    facts.lowered_agencies = facts.projects.iter().map(|project| project.agency_id).collect();
+    let lowered = qos(&wanted(&facts), "mimer_public_stroke").clone();
+    assert_eq!((lowered.priority, lowered.preempts.len()), (0, 0));
+    // In a crisis the project goes first all the same.
+    facts.crisis_projects = BTreeSet::from([PROJECT]);
+    assert_eq!(qos(&wanted(&facts), "mimer_public_stroke").priority, 100 + CRISIS_PRIORITY);
 }
 
 #[test]
