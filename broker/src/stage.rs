@@ -1,6 +1,7 @@
 //! What the tests of this crate begin with: every schema, one project with a grant, and a Slurm that
 //! says what it is told to say.
 
+mod policy;
 mod slurm;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+pub(crate) use policy::account as account_row;
 pub(crate) use slurm::{Slurm, job_row, record_of};
 
 use crate::app::App;
