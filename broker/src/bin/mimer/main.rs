@@ -95,9 +95,10 @@ fn run(arguments: Arguments) -> Result<Ending, Failure> {
 /// The language of the terminal, by the first of the variables that POSIX gives it; English if it is
 /// another than the broker's two.
 fn language() -> Language {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(variable);
-    locale.and_then(|locale| Language::from_tag(&locale.replace('_', "-"))).unwrap_or_default()
+    let tag = locale.map(|locale| locale.to_string_lossy().replace('_', "-"));
+    tag.and_then(|tag| Language::from_tag(&tag)).unwrap_or_default()
 }
 
 /// Where the person's identities are kept (XDG Base Directory Specification 0.8), and which one.
