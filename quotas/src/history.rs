@@ -27,6 +27,9 @@ mod world;
 /// Histories in one run, unless `PROPTEST_CASES` says otherwise: some twenty seconds.
 const CASES: u32 = 24;
 
+/// Steps towards a smaller history that fails too.
+const MOST_SHRINKS: u32 = 300;
+
 /// What proptest would play if nobody said how many.
 const CASES_UNASKED: u32 = 256;
 
@@ -43,7 +46,8 @@ async fn random_histories_stand_as_the_model_says(db: PgPool) {
     };
     let cases = if asked.cases == CASES_UNASKED { CASES } else { asked.cases };
     let rng_seed = RngSeed::Fixed(seed);
-    let config = ProptestConfig { cases, rng_seed, failure_persistence: None, ..asked };
+    let (max_shrink_iters, failure_persistence) = (MOST_SHRINKS, None);
+    let config = ProptestConfig { cases, rng_seed, max_shrink_iters, failure_persistence, ..asked };
     let tally = Mutex::new(Tally::new());
 
     // proptest waits for each history; the histories need the runtime that this test leaves to them.

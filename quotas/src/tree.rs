@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use crate::{fund::FundPurpose, name::SlurmAccount, pool::AllocationUnit};
 
+mod place;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use place::{ProjectPlace, place_of};
 pub use store::{funds_on_cluster, on_cluster, pools_on_cluster};
 
 /// A project and one fund that pays for it, on one cluster.

@@ -3,6 +3,8 @@
 //! Things are named by their place among those created so far. The place after the last is nobody's,
 //! and both sides must say so.
 
+use std::ops::Range;
+
 use proptest::{collection::vec, prelude::*};
 
 use crate::fund::FundPurpose;
@@ -199,22 +201,22 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Operation>> {
 fn step() -> impl Strategy<Value = Operation> {
     prop_oneof![
         2 => laying_out(),
-        2 => (any::<usize>(), 0..3_usize, 0..140_i64)
+        2 => (place(), 0..3_usize, 0..140_i64)
             .prop_map(|(pool, agency, most)| Operation::Share { pool, agency, most }),
         5 => grant(),
-        4 => (any::<usize>(), amount(), who())
+        4 => (place(), amount(), who())
             .prop_map(|(grant, amount, who)| Operation::TopUp { grant, amount, who }),
-        3 => (any::<usize>(), amount())
+        3 => (place(), amount())
             .prop_map(|(grant, amount)| Operation::GiveBack { grant, amount }),
-        5 => (any::<usize>(), any::<usize>(), amount(), who())
+        5 => (place(), place(), amount(), who())
             .prop_map(|(from, to, amount, who)| Operation::Transfer { from, to, amount, who }),
-        7 => (any::<usize>(), any::<usize>(), who())
+        7 => (place(), place(), who())
             .prop_map(|(from, to, who)| Operation::CarryOver { from, to, who }),
-        2 => (any::<usize>(), any::<usize>(), who())
+        2 => (place(), place(), who())
             .prop_map(|(old, new, who)| Operation::Supersede { old, new, who }),
         4 => Just(Operation::Expire),
-        3 => (any::<usize>(), 1..25_i64).prop_map(|(grant, time)| Operation::Hold { grant, time }),
-        2 => any::<usize>().prop_map(|hold| Operation::Release { hold }),
+        3 => (place(), 1..25_i64).prop_map(|(grant, time)| Operation::Hold { grant, time }),
+        2 => place().prop_map(|hold| Operation::Release { hold }),
         3 => (1..12_i64).prop_map(Operation::Days),
         3 => Just(Operation::Again),
     ]
@@ -237,7 +239,7 @@ fn laying_out() -> impl Strategy<Value = Operation> {
                 days
             }
         ),
-        (any::<usize>(), 0..2_usize, 0..90_i64, factor, 1..90_i64).prop_map(
+        (place(), 0..2_usize, 0..90_i64, factor, 1..90_i64).prop_map(
             |(fund, class, size, factor_ppm, days)| Operation::Pool {
                 fund,
                 class,
@@ -246,14 +248,14 @@ fn laying_out() -> impl Strategy<Value = Operation> {
                 days
             }
         ),
-        (any::<usize>(), 0..12_i64, 0..60_i64, 1..40_i64)
+        (place(), 0..12_i64, 0..60_i64, 1..40_i64)
             .prop_map(|(fund, least, most, days)| Operation::Mode { fund, least, most, days }),
     ]
 }
 
 fn grant() -> impl Strategy<Value = Operation> {
-    let mode = prop_oneof![3 => Just(None), 1 => any::<usize>().prop_map(Some)];
-    (0..4_usize, any::<usize>(), mode, amount(), 1..50_i64, who()).prop_map(
+    let mode = prop_oneof![3 => Just(None), 1 => place().prop_map(Some)];
+    (0..4_usize, place(), mode, amount(), 1..50_i64, who()).prop_map(
         |(project, pool, mode, amount, days, who)| Operation::Grant {
             project,
             pool,
@@ -263,6 +265,11 @@ fn grant() -> impl Strategy<Value = Operation> {
             who,
         },
     )
+}
+
+/// A place, wherever the last one is.
+fn place() -> Range<usize> {
+    0..60
 }
 
 fn amount() -> impl Strategy<Value = Amount> {
