@@ -12,6 +12,7 @@ mod start;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 pub use client::{Person, Refused, Response};
@@ -56,6 +57,11 @@ impl Site {
     /// An installation on a real Slurm with `nodes` nodes of eight devices each.
     pub async fn real(nodes: usize) -> Result<Self> {
         start::real(nodes).await
+    }
+
+    /// The same with `keep = "off"`: the main project's account and user were made with `sacctmgr`.
+    pub async fn kept_by_hand(nodes: usize) -> Result<Self> {
+        start::kept_by_hand(nodes).await
     }
 
     /// An installation on the *simulated* Slurm.
@@ -170,6 +176,22 @@ impl Site {
     /// Kills the gateway with -9; its supervisor starts it again.
     pub async fn crash_gateway(&self) -> Result<()> {
         self.gateway.as_ref().context("this site has no real gateway")?.crash().await
+    }
+
+    /// Stops mimerd in its tracks, as if the machine had: until [`Site::resume_mimerd`] it does nothing.
+    pub fn pause_mimerd(&self) -> Result<()> {
+        self.signal_mimerd(Signal::STOP)
+    }
+
+    /// Lets mimerd go on.
+    pub fn resume_mimerd(&self) -> Result<()> {
+        self.signal_mimerd(Signal::CONT)
+    }
+
+    fn signal_mimerd(&self, signal: Signal) -> Result<()> {
+        let pid = self.mimerd.as_ref().context("mimerd is stopped")?.pid();
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a pid of zero")?;
+        rustix::process::kill_process(pid, signal).context("signalling mimerd")
     }
 
     /// Ends everything, mimerd first and in order, and removes the directories.

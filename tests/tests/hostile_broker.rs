@@ -46,7 +46,7 @@ impl HostileBroker {
 
 #[tokio::test]
 async fn every_bound_is_refused_by_name() -> Result<()> {
-    let site = Site::real(1).await?;
+    let site = Site::kept_by_hand(1).await?;
     let mut broker = HostileBroker::connect(&site)?;
     let good = good_job(&site);
     type Change = fn(&mut JobSpec);

@@ -20,7 +20,7 @@ const CONNECTIONS: u32 = 4;
 
 /// Measures both and returns medians over the rounds and their ratio.
 pub async fn submit() -> Result<Value> {
-    let site = Site::real(1).await?;
+    let site = Site::kept_by_hand(1).await?;
     let (mut gateway, mut sbatch) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         gateway.push(through_gateway(&site, 200_000 + round * JOBS).await?);

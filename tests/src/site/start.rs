@@ -15,44 +15,55 @@ use crate::{Cluster, ClusterPlan, Daemon, SftpStore, Supervised, Workspace, poll
 
 const BOUND: Duration = Duration::from_secs(90);
 
-/// What mimerd does about Slurm's accounts, users and QOS.
-const KEEP: &str = "off";
+/// What mimerd does about Slurm's accounts, users and QOS: it writes what is pending, or nothing.
+const APPLY: &str = "apply";
+const OFF: &str = "off";
 
 pub(super) async fn real(nodes: usize) -> Result<Site> {
+    let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
+    on(cluster, APPLY).await
+}
+
+pub(super) async fn kept_by_hand(nodes: usize) -> Result<Site> {
     let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
     let user = PosixUser::project(1)?;
     cluster.add_project_account(ACCOUNT).await?;
     cluster.add_user(ACCOUNT, &user).await?;
+    on(cluster, OFF).await
+}
+
+async fn on(cluster: Cluster, keep: &'static str) -> Result<Site> {
     let workspace = Workspace::create("site")?;
     let socket = workspace.path().join("gateway.sock");
     let gateway = gateway(workspace.path(), &cluster, &socket).await?;
-    let simulated = vec![SIMULATED_NVML.to_owned()];
-    finish(workspace, Slurm::Real(Box::new(cluster)), Some(gateway), user, simulated).await
+    let plan = Plan { slurm: Slurm::Real(Box::new(cluster)), gateway: Some(gateway), keep };
+    finish(workspace, plan, vec![SIMULATED_NVML.to_owned()]).await
 }
 
 pub(super) async fn fake() -> Result<Site> {
-    let user = PosixUser::project(1)?;
     let workspace = Workspace::create("site")?;
     let socket = workspace.path().join("gateway.sock");
-    let plan = FakePlan { run_seconds: 2, enforce_associations: false, ..FakePlan::default() };
-    let gateway = FakeGateway::start(&socket, plan, Clock::System)?;
+    let plan = FakePlan { run_seconds: 2, ..FakePlan::default() };
+    let slurm = Slurm::Fake(FakeGateway::start(&socket, plan, Clock::System)?);
     let simulated = vec![SIMULATED_SLURM.to_owned(), SIMULATED_NVML.to_owned()];
-    finish(workspace, Slurm::Fake(gateway), None, user, simulated).await
+    finish(workspace, Plan { slurm, gateway: None, keep: APPLY }, simulated).await
+}
+
+/// What an installation stands on.
+struct Plan {
+    slurm: Slurm,
+    gateway: Option<Supervised>,
+    keep: &'static str,
 }
 
 /// Everything that is the same on a real and on a simulated Slurm.
-async fn finish(
-    workspace: Workspace,
-    slurm: Slurm,
-    gateway: Option<Supervised>,
-    user: PosixUser,
-    simulated: Vec<String>,
-) -> Result<Site> {
+async fn finish(workspace: Workspace, plan: Plan, simulated: Vec<String>) -> Result<Site> {
+    let Plan { slurm, gateway, keep } = plan;
+    let user = PosixUser::project(1)?;
     let sftp = SftpStore::start().await?;
     let https_port = port::free()?;
     settings::make_area(&slurm, &workspace, &user)?;
-    let places =
-        Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, https_port, keep: KEEP };
+    let places = Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, https_port, keep };
     settings::write_accounts(&places, &user)?;
     settings::write_mimerd(&places, &simulated)?;
 

@@ -17,7 +17,7 @@ const LONGEST_LOOK_S: i64 = 366 * 24 * 3600;
 impl Desk {
     pub(super) fn submit(&self, spec: Box<JobSpec>) -> Result<Answer, Refusal> {
         self.file.bounds.check_job(&spec)?;
-        self.accounts.tree_with(&spec.account, &self.dbd)?;
+        self.check_account_of_job(&spec.account)?;
         match self.run(Task::Submit(spec))? {
             Product::Submitted(submitted) => {
                 tracing::info!(
@@ -29,6 +29,19 @@ impl Desk {
             }
             other => Err(mismatch(&other)),
         }
+    }
+
+    /// An account that is nowhere may be on its way: the broker makes its accounts itself.
+    fn check_account_of_job(&self, account: &str) -> Result<(), Refusal> {
+        let foreign = match self.accounts.tree_with(account, &self.dbd) {
+            Err(refusal) if refusal.code == RefusalCode::ForeignAccount => refusal,
+            outcome => return outcome.map(drop),
+        };
+        if self.accounts.tree(&self.dbd)?.is_elsewhere(account) {
+            return Err(foreign);
+        }
+        let sentence = format!("Slurm has no account {account:?} yet");
+        Err(refusal(RefusalCode::NotKnownToSlurmYet, sentence))
     }
 
     pub(super) fn read_jobs(&self, job_ids: Vec<u32>) -> Result<Vec<JobRow>, Refusal> {
