@@ -1,7 +1,7 @@
 //! One grant with room for exactly so many holds, 64 clients, and somebody who looks all the while.
 //!
 //! Every client places, cancels and settles (within the hold, exactly, above it) as its dice say;
-//! the checker reads committed balances every other millisecond. The same race runs three times:
+//! the checker reads committed balances every few milliseconds. The same race runs three times:
 //!
 //! - with both defences nothing is ever above either ceiling, and nobody meets the CHECK;
 //! - without the row lock the named CHECK `grant_never_oversold` refuses, and still nothing is;
@@ -167,7 +167,7 @@ async fn run(db: PgPool, defences: Defences, attempts: u64) -> (Race, Met, Seen)
 async fn look(race: Race, over: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     let mut connection = race.desk.db.acquire().await.unwrap();
-    let mut pace = tokio::time::interval(Duration::from_millis(2));
+    let mut pace = tokio::time::interval(Duration::from_millis(5));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !over.load(Ordering::Relaxed) {
         let above: i64 = sqlx::query_scalar(
@@ -210,10 +210,10 @@ impl Race {
                 }
                 Err(error) => met.refused(&error),
             }
-            if dice.roll(3) > 0 {
-                if let Some((hold_id, placed_by)) = open.pop() {
-                    self.close(hold_id, placed_by, &mut met).await;
-                }
+            if dice.roll(3) > 0
+                && let Some((hold_id, placed_by)) = open.pop()
+            {
+                self.close(hold_id, placed_by, &mut met).await;
             }
         }
         for (hold_id, attempt) in open {

@@ -1,8 +1,9 @@
 //! What happens at the same time.
 //!
-//! Each defence was taken away once, to see these tests notice:
+//! Each defence was taken away once, to see these tests notice; [`super::never_oversold`] takes them
+//! away every time:
 //!
-//! - without `for update` in `Book::lock`, `racing_holds_never_oversell` still passes, because
+//! - without `for update` where a hold reads its room, `racing_holds_never_oversell` still passes, because
 //!   `grant_never_oversold` refuses the row; `the_losers_of_a_race_are_told_why` fails, because
 //!   they meet the CHECK instead of a sentence;
 //! - without the CHECK alone, the races pass and `the_check_refuses_what_no_code_looked_at` fails;

@@ -14,6 +14,8 @@ mod play;
 mod step;
 mod use_of_holds;
 
+use std::cell::RefCell;
+
 use proptest::{
     collection::vec,
     test_runner::{Config, RngSeed, TestCaseError, TestRunner},
@@ -25,7 +27,7 @@ use super::{Desk, stamp};
 use crate::rate_card;
 
 /// Histories in an ordinary run; about half a minute on two cores.
-const HISTORIES: u32 = 24;
+const HISTORIES: u32 = 40;
 
 /// Steps of a history after its opening ones.
 const STEPS: usize = 60;
@@ -48,7 +50,12 @@ async fn a_random_history_is_what_the_model_says(db: PgPool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let pool = PgPoolOptions::new().max_connections(2);
         let pool = runtime.block_on(pool.connect_with(options)).unwrap();
-        histories(|steps| runtime.block_on(play::history(&pool, rates, &steps)))
+        let tally = RefCell::new(play::Tally::default());
+        histories(|steps| {
+            let tally = &mut tally.borrow_mut();
+            runtime.block_on(play::history(&pool, rates, &steps, tally))
+        });
+        println!("taken and refused: {:?}", tally.into_inner());
     });
     played.await.unwrap();
 }
@@ -56,7 +63,7 @@ async fn a_random_history_is_what_the_model_says(db: PgPool) {
 /// Plays random histories until one differs or there were enough.
 fn histories(play: impl Fn(Vec<step::Step>) -> Result<(), String>) {
     let mut config = Config { failure_persistence: None, ..Config::default() };
-    config.max_shrink_iters = 300;
+    config.max_shrink_iters = 150;
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = HISTORIES;
     }

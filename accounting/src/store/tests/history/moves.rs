@@ -20,10 +20,10 @@ impl Model {
         if from == to {
             return Err("ledger_same_grant");
         }
-        if let (Some(from), Some(to)) = (from, to) {
-            if self.grants[&from].fund != self.grants[&to].fund {
-                return Err("ledger_transfer_mixes_funds");
-            }
+        if let (Some(from), Some(to)) = (from, to)
+            && self.grants[&from].fund != self.grants[&to].fund
+        {
+            return Err("ledger_transfer_mixes_funds");
         }
         let moved = Moved { way, from, to, figures };
         if let Some(earlier) = self.moves.get(&transfer) {
@@ -43,10 +43,10 @@ impl Model {
             }
         }
         match (way, from, to) {
-            (Way::TopUp | Way::CarryOver, _, Some(to)) => self.from_sources(to, figures)?,
+            (Way::TopUp | Way::CarryOver, _, Some(to)) => self.granted_more(to, figures)?,
             (Way::GiveBack, Some(from), _) => {
                 self.leave(from, figures)?;
-                self.to_sources(from, figures);
+                self.granted_less(from, figures);
             }
             (_, Some(from), Some(to)) => {
                 self.leave(from, figures)?;
@@ -66,7 +66,7 @@ impl Model {
             return if same { Ok(()) } else { Err("ledger_transfer_id_reused") };
         }
         self.leave(grant, figures)?;
-        self.to_sources(grant, figures);
+        self.granted_less(grant, figures);
         let expired = &mut self.grants.get_mut(&grant).unwrap().expired;
         *expired = plus(*expired, figures);
         let moved = Moved { way: Way::Expire, from: Some(grant), to: None, figures };
@@ -86,7 +86,7 @@ impl Model {
         Ok(())
     }
 
-    fn from_sources(&mut self, grant: usize, figures: Figures) -> Answer {
+    fn granted_more(&mut self, grant: usize, figures: Figures) -> Answer {
         let grant = self.grants.get_mut(&grant).unwrap();
         let time = &mut self.pools.get_mut(&grant.pool).unwrap().left;
         let money = &mut self.funds.get_mut(&grant.fund).unwrap().left;
@@ -102,7 +102,7 @@ impl Model {
         Ok(())
     }
 
-    fn to_sources(&mut self, grant: usize, figures: Figures) {
+    fn granted_less(&mut self, grant: usize, figures: Figures) {
         let grant = &self.grants[&grant];
         self.pools.get_mut(&grant.pool).unwrap().left += figures.0;
         self.funds.get_mut(&grant.fund).unwrap().left += figures.1;

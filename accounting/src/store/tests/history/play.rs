@@ -42,8 +42,16 @@ struct Names {
 /// Every account of a history: owner, kind, unit, amount.
 type Accounts = BTreeMap<(Uuid, String, String), i64>;
 
+/// How often each kind of step was taken, and how often refused.
+pub(super) type Tally = BTreeMap<&'static str, (u64, u64)>;
+
 /// Plays the steps on a ledger of their own, and tells the first difference from the model.
-pub(super) async fn history(db: &PgPool, rates: [Uuid; 2], steps: &[Step]) -> Result<(), String> {
+pub(super) async fn history(
+    db: &PgPool,
+    rates: [Uuid; 2],
+    steps: &[Step],
+    tally: &mut Tally,
+) -> Result<(), String> {
     let names = Names { history: id::fresh().as_u128() & !0xFFFF_FFFF, rates };
     let mut model = Model::default();
     for (number, step) in steps.iter().enumerate() {
@@ -57,6 +65,8 @@ pub(super) async fn history(db: &PgPool, rates: [Uuid; 2], steps: &[Step]) -> Re
             tx.rollback().await.unwrap();
         }
         let expected = model.take(step);
+        let count = tally.entry(step.name()).or_default();
+        *(if answer.is_ok() { &mut count.0 } else { &mut count.1 }) += 1;
         if answer != expected {
             return Err(format!(
                 "step {number} {step:?}: the ledger says {answer:?}, the model {expected:?}"

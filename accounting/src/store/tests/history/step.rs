@@ -66,6 +66,30 @@ pub(super) enum Step {
     Reject { clearing: usize, by: usize },
 }
 
+impl Step {
+    /// What kind of step it is.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::OpenFund { .. } => "open fund",
+            Self::OpenPool { .. } => "open pool",
+            Self::OverAllocate { .. } => "over-allocate",
+            Self::OpenGrant { .. } => "open grant",
+            Self::TopUp { .. } => "top up",
+            Self::GiveBack { .. } => "give back",
+            Self::Expire { .. } => "expire",
+            Self::Transfer { .. } => "transfer",
+            Self::CarryOver { .. } => "carry over",
+            Self::Place(_) => "place",
+            Self::Replace { .. } => "replace",
+            Self::Settle { .. } => "settle",
+            Self::Release { .. } => "release",
+            Self::Propose(_) => "propose",
+            Self::Confirm { .. } => "confirm",
+            Self::Reject { .. } => "reject",
+        }
+    }
+}
+
 /// Two funds, three pools and four grants, so that the rest of a history has something to do.
 pub(super) fn opening() -> impl Strategy<Value = Vec<Step>> {
     let grant = |grant, pool, fund| {
