@@ -31,6 +31,7 @@ mod why;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 
 use crate::app::App;
@@ -145,6 +146,16 @@ fn data_and_jobs() -> Router<App> {
 /// next look.
 fn slurm_must_follow(app: &App) {
     app.cluster_wake.notify_one();
+}
+
+/// Refuses what rests on preemption while Slurm is not set up for it.
+fn needs_preemption(app: &App) -> Result<(), ApiError> {
+    let faults = app.settings.against_preemption();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let message = format!("Slurm is not set up for this; mend it first: {}", faults.join(" "));
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong", message))
 }
 
 /// The longest script fits, escaped as JSON; other bodies keep the far smaller default.

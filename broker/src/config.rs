@@ -106,6 +106,10 @@ pub struct Cluster {
     /// QOS of research, whose jobs make way where a pool's share is guaranteed or in a crisis.
     #[serde(default = "Cluster::default_research_qos")]
     pub research_qos: Vec<String>,
+    /// Priority of every project's QOS. An agency that lowers itself at a limit goes to 0, so lowering
+    /// changes the order of waiting jobs only where this is above 0.
+    #[serde(default)]
+    pub qos_priority: u32,
 }
 
 /// How the broker keeps Slurm as the grants, members and shares say.
@@ -183,6 +187,11 @@ pub struct Duties {
     /// Seconds slurmctld and slurmdbd must both be asked and not know a submitted job before it is
     /// submitted again, with its id. slurmctld needs some 10 s to find a slurmdbd that came back.
     pub resubmit_after_s: i64,
+    /// Milliseconds between two rounds: jobs that nobody planned, holds whose time is up.
+    pub round_ms: u64,
+    /// Seconds after a submission was given up until its hold is given back, if Slurm never heard
+    /// of the job.
+    pub give_up_after_s: i64,
     /// Connections to PostgreSQL.
     pub database_connections: u32,
 }
@@ -196,6 +205,8 @@ impl Default for Duties {
             watch_ms: 1000,
             seal_ms: 1000,
             resubmit_after_s: 30,
+            round_ms: 3000,
+            give_up_after_s: 3600,
             database_connections: 24,
         }
     }
@@ -332,8 +343,8 @@ mod tests {
     fn slurm_is_shown_and_left_alone_unless_told_otherwise() {
         let cluster = read(GOOD).unwrap().cluster;
         assert_eq!((cluster.keep, cluster.account_root.as_str()), (Keep::Show, "public"));
-        let kept = format!("keep = 'apply'\naccount_root = 'mimer'\nresearch_qos = []\n[staging]");
-        let cluster = read(&GOOD.replace("[staging]", &kept)).unwrap().cluster;
+        let kept = "keep = 'apply'\naccount_root = 'mimer'\nresearch_qos = []\n[staging]";
+        let cluster = read(&GOOD.replace("[staging]", kept)).unwrap().cluster;
         assert_eq!((cluster.keep, cluster.account_root.as_str()), (Keep::Apply, "mimer"));
     }
 

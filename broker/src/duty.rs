@@ -1,9 +1,10 @@
-//! The broker's other duties: sealing, and looking at permits of what runs.
+//! The broker's other duties: sealing, looking at permits of what runs, ending grants at their time.
 
 use std::time::Duration;
 
-use record::SealedTable;
+use quotas::grant_change;
 use record::seal;
+use record::{Actor, SealedTable, Stamp};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -54,4 +55,40 @@ pub async fn run_permit_watch(app: App, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => {}
         }
     }
+}
+
+/// Grants that are ended in one transaction.
+const GRANTS_AT_ONCE: i64 = 200;
+
+/// Ends grants at their time: what is free of them goes back to pool and fund. What running jobs
+/// still hold goes back when they are settled, on a later look.
+pub async fn run_grant_ends(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match end_grants(&app).await {
+            Ok(true) => app.cluster_wake.notify_one(),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "grants cannot be ended");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(15)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Ends what is due; returns whether anything was.
+async fn end_grants(app: &App) -> anyhow::Result<bool> {
+    let now = app.clock.now();
+    let stamp =
+        Stamp { actor: Actor::Program("grants"), now, why: None, trace_id: record::id::fresh() };
+    let mut tx = app.db.begin().await?;
+    let ended = grant_change::expire_due(&mut tx, now, GRANTS_AT_ONCE, &stamp).await?;
+    tx.commit().await?;
+    for grant in &ended {
+        tracing::info!(grant.id = %grant.grant_id, project.id = %grant.project_id,
+            gpu_seconds = grant.gpu_seconds.get(), "a grant has ended; what was left went back");
+    }
+    Ok(!ended.is_empty())
 }

@@ -2,7 +2,8 @@
 //!
 //! This crate owns the HTTP API, who may call it ([`auth`]), job plans and attempts ([`plan`]), the
 //! outbox that carries effects to Slurm and to the links ([`outbox`]), the watcher that reads Slurm
-//! ([`watch`]) and the background duties ([`duty`]). The rules of money, quota and staging live in
+//! ([`watch`]), the keeper of Slurm's accounts and limits ([`cluster`]) and the background duties
+//! ([`duty`]). The rules of money, quota and staging live in
 //! the crates below it; libslurm lives behind `mimer-slurm-gateway`, of which only the protocol is
 //! known here ([`gateway`]).
 
@@ -10,10 +11,14 @@ pub mod accounts;
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod cluster;
 pub mod config;
+pub mod crisis;
 pub mod database;
 pub mod duty;
+pub mod exception;
 pub mod gateway;
+pub mod limit;
 pub mod metrics;
 pub mod outbox;
 pub mod pages;
@@ -25,6 +30,7 @@ pub mod settings;
 mod stage;
 pub mod tls;
 pub mod watch;
+pub mod why;
 pub mod witness;
 
 /// The migrations of schema `broker`; they run after every other crate's.

@@ -13,6 +13,11 @@ pub struct Metrics {
     rows_sealed: IntCounter,
     segments: IntCounter,
     admissions: IntCounterVec,
+    exceptions_open: IntGauge,
+    cluster_pending: IntGauge,
+    cluster_drift: IntGauge,
+    cluster_drift_age: IntGauge,
+    cluster_writes: IntCounterVec,
 }
 
 impl Metrics {
@@ -49,6 +54,31 @@ impl Metrics {
             Opts::new("mimerd_admissions_total", "Job plans decided, by answer"),
             &["answer"],
         )?;
+        let exceptions_open = IntGauge::new(
+            "mimerd_exceptions_open",
+            "Exceptions, such as jobs that nobody planned, that wait for a person",
+        )?;
+        let cluster_pending = IntGauge::new(
+            "mimerd_cluster_pending_lines",
+            "Differences between what Slurm should have and what it has that are on their way",
+        )?;
+        let cluster_drift = IntGauge::new(
+            "mimerd_cluster_drift_lines",
+            "Differences made in Slurm by hand, which wait for a person",
+        )?;
+        let cluster_drift_age = IntGauge::new(
+            "mimerd_cluster_drift_age_seconds",
+            "Seconds since this mimerd first saw the oldest of them; 0 without one",
+        )?;
+        let cluster_writes = IntCounterVec::new(
+            Opts::new("mimerd_cluster_writes_total", "Objects of Slurm written, by outcome"),
+            &["outcome"],
+        )?;
+        registry.register(Box::new(exceptions_open.clone()))?;
+        registry.register(Box::new(cluster_pending.clone()))?;
+        registry.register(Box::new(cluster_drift.clone()))?;
+        registry.register(Box::new(cluster_drift_age.clone()))?;
+        registry.register(Box::new(cluster_writes.clone()))?;
         registry.register(Box::new(effects.clone()))?;
         registry.register(Box::new(slurm_answers.clone()))?;
         registry.register(Box::new(setting_faults.clone()))?;
@@ -67,6 +97,11 @@ impl Metrics {
             rows_sealed,
             segments,
             admissions,
+            exceptions_open,
+            cluster_pending,
+            cluster_drift,
+            cluster_drift_age,
+            cluster_writes,
         })
     }
 
@@ -103,6 +138,24 @@ impl Metrics {
     /// An agent delivered `count` new segments.
     pub fn segments(&self, count: u64) {
         self.segments.inc_by(count);
+    }
+
+    /// What the keeper found: differences on their way, those made by hand, and how many seconds
+    /// the oldest of those is known.
+    pub fn cluster_differs(&self, pending: usize, drift: usize, oldest_s: i64) {
+        self.cluster_pending.set(i64::try_from(pending).unwrap_or(i64::MAX));
+        self.cluster_drift.set(i64::try_from(drift).unwrap_or(i64::MAX));
+        self.cluster_drift_age.set(oldest_s);
+    }
+
+    /// An object of Slurm was written, or was not.
+    pub fn cluster_write(&self, outcome: &'static str) {
+        self.cluster_writes.with_label_values(&[outcome]).inc();
+    }
+
+    /// How many exceptions wait for a person.
+    pub fn exceptions_open(&self, count: i64) {
+        self.exceptions_open.set(count);
     }
 
     /// A plan was admitted or refused.

@@ -3,8 +3,10 @@
 //! Here a route reads a view and renders it; what stands on a page is the `dashboards` crate's.
 
 mod frame;
+mod quota;
 mod session;
 mod show;
+mod why;
 
 use axum::Router;
 use axum::http::header;
@@ -23,7 +25,12 @@ pub fn routes() -> Router<App> {
         .route("/logout", post(session::log_out))
         .route("/language/{tag}", get(session::choose_language))
         .route("/projects/{project_id}", get(show::project))
+        .route("/projects/{project_id}/why", get(why::project))
         .route("/jobs/{job_plan_id}", get(show::job))
+        .route("/jobs/{job_plan_id}/why", get(why::job))
+        .route("/agencies/{agency_id}", get(quota::agency))
+        .route("/funds/{fund_id}", get(quota::fund))
+        .route("/crises/{crisis_id}", get(quota::crisis))
         .route("/operator", get(show::operator))
         .route("/finance", get(show::finance))
         .route("/style.css", get(style))

@@ -48,6 +48,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let mut duties = JoinSet::new();
     duties.spawn(outbox::run_workers(app.clone(), stopping.clone()));
     duties.spawn(crate::watch::run(app.clone(), stopping.clone()));
+    duties.spawn(crate::watch::run_rounds(app.clone(), stopping.clone()));
+    duties.spawn(crate::crisis::duty::run(app.clone(), stopping.clone()));
+    duties.spawn(crate::limit::run(app.clone(), stopping.clone()));
+    duties.spawn(duty::run_grant_ends(app.clone(), stopping.clone()));
+    duties.spawn(crate::cluster::keeper::run(app.clone(), stopping.clone()));
     duties.spawn(settings::run(app.clone(), stopping.clone()));
     duties.spawn(duty::run_permit_watch(app.clone(), stopping));
 
@@ -106,6 +111,7 @@ fn app(config: Config, databases: &Databases) -> anyhow::Result<App> {
         settings: KnownSettings::default(),
         metrics: Arc::new(Metrics::new()?),
         outbox_wake: Arc::new(Notify::new()),
+        cluster_wake: Arc::new(Notify::new()),
     })
 }
 

@@ -21,6 +21,9 @@ const NEEDED_BY_ALL: [&str; 3] = ["everything", "submission", "charging"];
 const NEEDED_BY_CONFIDENTIAL: [&str; 2] =
     ["confidential partition", "nobody goes around the broker"];
 
+/// The feature that crisis mode and guaranteed shares need.
+const PREEMPTION: &str = "guaranteed share and crisis mode";
+
 /// The faults found at the last look; shared by all of mimerd.
 #[derive(Clone, Debug, Default)]
 pub struct KnownSettings(Arc<RwLock<Vec<SettingFault>>>);
@@ -34,6 +37,14 @@ impl KnownSettings {
             .filter(|fault| stands_in_the_way(&fault.feature, data_class))
             .map(|fault| fault.sentence.clone())
             .collect()
+    }
+
+    /// The sentences of the faults that stand in the way of preemption: without it neither crisis
+    /// mode nor a guaranteed share would do anything.
+    pub fn against_preemption(&self) -> Vec<String> {
+        let faults = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let faults = faults.iter().filter(|fault| fault.feature == PREEMPTION);
+        faults.map(|fault| fault.sentence.clone()).collect()
     }
 
     /// Replaces what is known; returns true if it changed.
@@ -93,6 +104,13 @@ mod tests {
         let settings = known("confidential partition");
         assert_eq!(settings.against(DataClass::Confidential), ["Set it."]);
         assert!(settings.against(DataClass::Open).is_empty());
+    }
+
+    #[test]
+    fn a_cluster_without_preemption_stops_no_plan() {
+        let settings = known(PREEMPTION);
+        assert_eq!(settings.against_preemption(), ["Set it."]);
+        assert!(settings.against(DataClass::Confidential).is_empty());
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! are acted on. The watcher never writes to Slurm itself: it only wants effects.
 
 mod controller;
+mod expiry;
 mod lost;
 mod owed;
 mod ready;
+mod stranger;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,8 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::plan::attempt;
+
+pub(crate) use owed::gpus_of;
 
 /// Watches until `stop` turns true.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
@@ -43,6 +47,28 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
                 app.metrics.slurm_answers(false);
             }
         }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Looks for strangers and for holds whose time is up until `stop` turns true.
+///
+/// Apart from the watching of jobs: neither is a matter of a second, and neither may slow it down.
+pub async fn run_rounds(app: App, mut stop: watch::Receiver<bool>) {
+    let pause = Duration::from_millis(app.config.duties.round_ms);
+    let mut silent = false;
+    while !*stop.borrow() {
+        let strangers = stranger::look(&app).await;
+        let rounds = strangers.and(expiry::look(&app).await);
+        if let Err(error) = &rounds
+            && !silent
+        {
+            tracing::warn!(error = format!("{error:#}"), "a round over the cluster failed");
+        }
+        silent = rounds.is_err();
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = stop.changed() => {}

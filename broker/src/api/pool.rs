@@ -146,6 +146,9 @@ pub(super) async fn set_share(
     Body(body): Body<SetShare>,
 ) -> Result<(StatusCode, Json<ShareShown>), ApiError> {
     let new = NewShare { pool_share_id: body.pool_share_id, pool_id, mode: body.share };
+    if matches!(new.mode, ShareMode::Guaranteed { .. }) {
+        super::needs_preemption(&app)?;
+    }
     let mut tx = app.db.begin().await?;
     pool::set_share(&mut tx, &new, &caller.stamp(app.clock.now(), None)).await?;
     tx.commit().await?;

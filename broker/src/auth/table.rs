@@ -53,7 +53,12 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/logout", Who::AnyPerson),
     rule("GET", "/", Who::AnyPerson),
     rule("GET", "/projects/{project_id}", Who::AnyPerson),
+    rule("GET", "/projects/{project_id}/why", Who::AnyPerson),
     rule("GET", "/jobs/{job_plan_id}", Who::AnyPerson),
+    rule("GET", "/jobs/{job_plan_id}/why", Who::AnyPerson),
+    rule("GET", "/agencies/{agency_id}", Who::AnyPerson),
+    rule("GET", "/funds/{fund_id}", OVERSEERS),
+    rule("GET", "/crises/{crisis_id}", OVERSEERS),
     rule("GET", "/operator", Who::Roles(&[Operator])),
     rule("GET", "/finance", Who::Roles(&[Finance])),
     // Myself.

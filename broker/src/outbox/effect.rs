@@ -22,6 +22,21 @@ pub enum Effect {
         /// The attempt.
         attempt_id: Uuid,
     },
+    /// Cancel a job on the broker's partitions or accounts that nobody planned.
+    CancelStranger {
+        /// The exception that it was kept as.
+        exception_id: Uuid,
+    },
+    /// Hold a waiting job again: its agency's policy keeps it from starting.
+    Hold {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
+    /// Have Slurm look at a waiting job now: a limit that it may have waited for was raised.
+    Nudge {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
     /// Bring a link's data in and verify it.
     FetchLink {
         /// The link.
@@ -36,6 +51,9 @@ impl Effect {
             Self::Submit { .. } => "submit",
             Self::Release { .. } => "release",
             Self::Cancel { .. } => "cancel",
+            Self::CancelStranger { .. } => "cancel_stranger",
+            Self::Hold { .. } => "hold",
+            Self::Nudge { .. } => "nudge",
             Self::FetchLink { .. } => "fetch_link",
         }
     }

@@ -46,7 +46,15 @@ pub(super) async fn submit(
             Ok(Outcome::Recorded)
         }
         Ok(_) => Err(GatewayError::OutOfTurn.into()),
-        Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
+        Err(error) if error.retry_helps() => {
+            if let GatewayError::Refused(refusal) = &error
+                && refusal.code == RefusalCode::NotKnownToSlurmYet
+            {
+                // Its account, user or QOS is on its way: the keeper makes it, then Slurm takes it.
+                app.cluster_wake.notify_one();
+            }
+            Ok(Outcome::Later(error.to_string()))
+        }
         Err(error) => refuse(app, claimed, &attempt, &error.to_string()).await,
     }
 }
@@ -75,7 +83,7 @@ pub(super) async fn release(
 ) -> anyhow::Result<Outcome> {
     let mut connection = app.db.acquire().await?;
     let attempt = attempt::by_id(&mut connection, attempt_id).await?;
-    if attempt.state.is_over() || attempt.cancel_wanted {
+    if attempt.state.is_over() || attempt.cancel_wanted || attempt.held_back {
         return Ok(Outcome::Done);
     }
     if let Err(refused) =
@@ -170,4 +178,50 @@ async fn never_sent(app: &App, claimed: &Claimed, attempt: &Attempt) -> anyhow::
     attempt::ended_without_run(&mut tx, attempt, AttemptState::Cancelled, reason, &stamp).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Cancels a job that nobody planned. One that is gone already is well.
+pub(super) async fn cancel_stranger(app: &App, exception_id: Uuid) -> anyhow::Result<Outcome> {
+    let mut connection = app.db.acquire().await?;
+    let found = crate::exception::by_id(&mut connection, exception_id).await?;
+    drop(connection);
+    let Some(found) = found.filter(|found| found.ended_at.is_none()) else {
+        return Ok(Outcome::Done);
+    };
+    let job_id = u32::try_from(found.slurm_job_id)?;
+    match app.gateway.call(&Call::CancelStranger { job_id }).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::UnknownJob => {
+            Ok(Outcome::Done)
+        }
+        Err(error) => Ok(Outcome::Later(error.to_string())),
+    }
+}
+
+/// Has Slurm look at a job that may have waited for a raised limit. One that no longer waits is well.
+pub(super) async fn nudge(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome> {
+    let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
+    if attempt.state != AttemptState::Released || attempt.cancel_wanted {
+        return Ok(Outcome::Done);
+    }
+    match app.gateway.call(&Call::Nudge { job_id: attempt.spec.job_id }).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
+        // It started or ended meanwhile.
+        Err(_) => Ok(Outcome::Done),
+    }
+}
+
+/// Holds a waiting job again. One that runs or is over cannot be held, and need not be.
+pub(super) async fn hold(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome> {
+    let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
+    if attempt.state >= AttemptState::Running || !attempt.held_back {
+        return Ok(Outcome::Done);
+    }
+    match app.gateway.call(&Call::Hold { job_id: attempt.spec.job_id }).await {
+        Ok(_) => Ok(Outcome::Done),
+        Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
+        // It started or ended meanwhile.
+        Err(_) => Ok(Outcome::Done),
+    }
 }

@@ -137,6 +137,9 @@ async fn carry_out(app: &App, claimed: &Claimed) -> anyhow::Result<Outcome> {
         Effect::Submit { attempt_id } => job::submit(app, claimed, attempt_id).await,
         Effect::Release { attempt_id } => job::release(app, claimed, attempt_id).await,
         Effect::Cancel { attempt_id } => job::cancel(app, claimed, attempt_id).await,
+        Effect::Hold { attempt_id } => job::hold(app, attempt_id).await,
+        Effect::CancelStranger { exception_id } => job::cancel_stranger(app, exception_id).await,
+        Effect::Nudge { attempt_id } => job::nudge(app, attempt_id).await,
         Effect::FetchLink { link_id } => fetch::link(app, claimed, link_id).await,
     }
 }

@@ -46,6 +46,7 @@ pub(super) async fn frame(
     Ok(Frame {
         person_name: person.and_then(|person| person.name.or(person.login)),
         roles: caller.roles.iter().map(|held| held.role.word().to_owned()).collect(),
+        agency_ids: caller.roles.iter().filter_map(|held| held.agency_id).collect(),
         ..open_frame(app, headers)
     })
 }

@@ -24,6 +24,7 @@ pub(super) async fn home(State(app): State<App>, headers: HeaderMap, caller: Cal
         let ask = ReadHome {
             person_id: caller.person_id,
             decides: caller.is(Role::Decider),
+            oversees: oversees(&caller),
             now: app.clock.now(),
         };
         let view = read::home::read(&mut tx, ask).await?;
@@ -60,19 +61,10 @@ pub(super) async fn job(
 ) -> Response {
     let shown = async {
         let job_plan_id = id_in_address(&job_plan_id, "job plan")?;
-        let not_found = || ApiError::not_found("job plan");
         let mut tx = app.db.begin().await?;
-        let project_id = sqlx::query_scalar!(
-            "select project_id from broker.job_plan where job_plan_id = $1",
-            job_plan_id
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or_else(not_found)?;
-        visible_project(&mut tx, &caller, project_id).await.map_err(|_| not_found())?;
-        let reader = reader(&mut tx, &caller, project_id).await?;
-        let view = read::job::read(&mut tx, job_plan_id, reader, app.clock.now()).await?;
-        let view = view.ok_or_else(not_found)?;
+        let plan = visible_plan(&mut tx, &caller, job_plan_id).await?;
+        let view = read::job::read(&mut tx, job_plan_id, plan.reader, app.clock.now()).await?;
+        let view = view.ok_or_else(|| ApiError::not_found("job plan"))?;
         Ok(answer(page::job::render(&view, &frame(&mut tx, &app, &headers, &caller).await?)))
     };
     or_problem(&app, &headers, shown.await)
@@ -119,8 +111,40 @@ pub(super) async fn finance(
     or_problem(&app, &headers, shown.await)
 }
 
+/// A plan that the caller may see.
+pub(super) struct VisiblePlan {
+    /// Who planned it.
+    pub(super) person_id: Uuid,
+    /// What of it the caller may see.
+    pub(super) reader: Reader,
+}
+
+/// The plan, if the caller may see its project; else there is no such plan.
+pub(super) async fn visible_plan(
+    tx: &mut PgConnection,
+    caller: &Caller,
+    job_plan_id: Uuid,
+) -> Result<VisiblePlan, ApiError> {
+    let not_found = || ApiError::not_found("job plan");
+    let plan = sqlx::query!(
+        "select project_id, person_id from broker.job_plan where job_plan_id = $1",
+        job_plan_id
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(not_found)?;
+    visible_project(tx, caller, plan.project_id).await.map_err(|_| not_found())?;
+    let reader = reader(tx, caller, plan.project_id).await?;
+    Ok(VisiblePlan { person_id: plan.person_id, reader })
+}
+
+/// True for who sees the whole tree of funds, pools and limits.
+pub(super) fn oversees(caller: &Caller) -> bool {
+    [Role::Operator, Role::Decider, Role::Finance].iter().any(|role| caller.is(*role))
+}
+
 /// An address with something else than an id leads nowhere.
-fn id_in_address(text: &str, what: &'static str) -> Result<Uuid, ApiError> {
+pub(super) fn id_in_address(text: &str, what: &'static str) -> Result<Uuid, ApiError> {
     text.parse().map_err(|_| ApiError::not_found(what))
 }
 
@@ -152,6 +176,10 @@ async fn settings(app: &App) -> SettingsCheck {
     }
 }
 
-fn or_problem(app: &App, headers: &HeaderMap, shown: Result<Response, ApiError>) -> Response {
+pub(super) fn or_problem(
+    app: &App,
+    headers: &HeaderMap,
+    shown: Result<Response, ApiError>,
+) -> Response {
     shown.unwrap_or_else(|refused| problem(app, headers, &refused))
 }

@@ -61,6 +61,8 @@ pub struct Attempt {
     pub state: AttemptState,
     /// A person or a permit wants it stopped.
     pub cancel_wanted: bool,
+    /// The agency's own policy keeps it from starting.
+    pub held_back: bool,
     /// When Slurm accepted it.
     pub queued_at: Option<DateTime<Utc>>,
     /// Ties it to the request it came from.
@@ -78,6 +80,7 @@ struct AttemptRow {
     spec: serde_json::Value,
     state: AttemptState,
     cancel_wanted: bool,
+    held_back: bool,
     queued_at: Option<DateTime<Utc>>,
     trace_id: Uuid,
 }
@@ -99,6 +102,7 @@ impl TryFrom<AttemptRow> for Attempt {
             spec,
             state: row.state,
             cancel_wanted: row.cancel_wanted,
+            held_back: row.held_back,
             queued_at: row.queued_at,
             trace_id: row.trace_id,
         })
@@ -111,7 +115,8 @@ pub async fn by_id(tx: &mut PgConnection, attempt_id: Uuid) -> Result<Attempt, s
         AttemptRow,
         r#"select a.attempt_id, a.job_plan_id, p.project_id, p.person_id, p.link_ids, a.hold_id,
                a.cluster, a.spec, a.state as "state: AttemptState",
-               a.cancel_reason is not null as "cancel_wanted!", a.queued_at, p.trace_id
+               a.cancel_reason is not null as "cancel_wanted!",
+               a.held_back_by is not null as "held_back!", a.queued_at, p.trace_id
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.attempt_id = $1"#,
         attempt_id
@@ -127,7 +132,8 @@ pub async fn open(tx: &mut PgConnection) -> Result<Vec<Attempt>, sqlx::Error> {
         AttemptRow,
         r#"select a.attempt_id, a.job_plan_id, p.project_id, p.person_id, p.link_ids, a.hold_id,
                a.cluster, a.spec, a.state as "state: AttemptState",
-               a.cancel_reason is not null as "cancel_wanted!", a.queued_at, p.trace_id
+               a.cancel_reason is not null as "cancel_wanted!",
+               a.held_back_by is not null as "held_back!", a.queued_at, p.trace_id
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state not in ('admitted', 'settled', 'cancelled', 'refused')
            order by a.attempt_id"#

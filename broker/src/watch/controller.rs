@@ -81,7 +81,7 @@ async fn keep_in(
     let started_at = if state == Some(AttemptState::Running) { started_at } else { None };
     // A start time that moved means that slurmctld died before saving and started the script again.
     sqlx::query!(
-        "update broker.attempt set slurm_state = $2,
+        "update broker.attempt set slurm_state = $2, slurm_reason = $4,
              start_count = start_count +
                  case when $3::timestamptz is not null and started_at is distinct from $3
                  then 1 else 0 end,
@@ -90,6 +90,7 @@ async fn keep_in(
         attempt.attempt_id,
         job.state.word(),
         started_at,
+        job.state_reason.as_deref().filter(|_| job.state == JobState::Pending),
     )
     .execute(&mut *tx)
     .await?;

@@ -8,13 +8,14 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, GpuSeconds, Stamp};
 use serde_json::{Value, json};
-use slurm_wire::{Answer, Call, JobRecord};
+use slurm_wire::{Answer, Call, JobRecord, JobState};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::controller::Over;
 use super::lost::{self, Lost};
 use crate::app::App;
+use crate::crisis;
 use crate::gateway::GatewayError;
 use crate::plan::attempt::{self, Attempt, AttemptState};
 
@@ -92,7 +93,10 @@ async fn settle_one(app: &App, attempt: &Attempt, records: &[&JobRecord]) -> any
         let observation_id =
             keep_raw(&mut tx, "slurmdbd", &attempt.cluster, record.job_id, &json!(record), now)
                 .await?;
-        if let Some(run) = run_of(record, observation_id)? {
+        if let Some(mut run) = run_of(record, observation_id)? {
+            // Who makes way in a crisis does not pay for what they could not finish.
+            run.chargeable = record.state != JobState::Preempted
+                || !crisis::was_active(&mut tx, run.ended_at).await?;
             runs.push(run);
         }
     }
@@ -224,8 +228,6 @@ pub(super) async fn keep_raw(
 
 #[cfg(test)]
 mod tests {
-    use slurm_wire::JobState;
-
     use super::*;
 
     fn record_with(tres: &[(&str, u64)]) -> JobRecord {

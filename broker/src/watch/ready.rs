@@ -20,9 +20,10 @@ pub(super) async fn want_releases(app: &App) -> anyhow::Result<()> {
         r#"select a.attempt_id, p.trace_id, p.link_ids
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state = 'submitted' and a.cancel_reason is null and a.queued_at is not null
+             and a.held_back_by is null
              and not exists (select from broker.outbox o
                  where o.effect->>'attempt_id' = a.attempt_id::text
-                   and o.effect->>'effect' = 'release' and o.done_at is null)
+                   and o.effect->>'effect' in ('release', 'hold') and o.done_at is null)
            order by a.attempt_id
            for update of a skip locked"#
     )

@@ -155,3 +155,39 @@ async fn a_job_that_comes_back_after_its_cancellation_is_cancelled_again(db: PgP
     assert_eq!(stage.waiting("cancel").await, 1);
     assert_eq!(stage.waiting("release").await, 0);
 }
+
+/// Whoever makes way in a crisis does not pay for what they could not finish; otherwise they do.
+#[sqlx::test(migrations = false)]
+async fn a_run_that_made_way_is_charged_except_in_a_crisis(db: PgPool) {
+    use record::id;
+
+    use crate::crisis::{self, Proposal};
+    use crate::stage::by;
+
+    let stage = Stage::set(&db).await;
+    let ended = record_of(&stage.attempt_at(AttemptState::Running).await, JobState::Preempted);
+    let ended_at = chrono::DateTime::from_timestamp(ended.ended_at.unwrap(), 0).unwrap();
+    let proposal = Proposal {
+        crisis_id: id::fresh(),
+        project_ids: vec![stage.project_id],
+        ends_at: ended_at + chrono::TimeDelta::hours(1),
+    };
+    let (first, second) = (id::fresh(), id::fresh());
+    let before = ended_at - chrono::TimeDelta::hours(1);
+    let mut tx = db.begin().await.unwrap();
+    crisis::propose(&mut tx, &proposal, first, &by(first, before)).await.unwrap();
+    crisis::confirm(&mut tx, proposal.crisis_id, second, &by(second, before)).await.unwrap();
+    tx.commit().await.unwrap();
+    stage.slurm.has_records(vec![ended]);
+    tick(&stage.app, &mut Lost::default()).await.unwrap();
+    assert_eq!(stage.held_and_settled().await, (0, 0), "it is recorded, and not charged");
+
+    let mut tx = db.begin().await.unwrap();
+    let over = crisis::end(&mut tx, proposal.crisis_id, first, &by(first, before)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(over.ended_at < Some(ended_at), "from here on there was no crisis then");
+    let other = stage.attempt_at(AttemptState::Running).await;
+    stage.slurm.has_records(vec![record_of(&other, JobState::Preempted)]);
+    tick(&stage.app, &mut Lost::default()).await.unwrap();
+    assert_eq!(stage.held_and_settled().await, (0, 120));
+}

@@ -14,7 +14,7 @@ pub(crate) struct Refusal {
     pub(crate) reasons: Vec<Reason>,
     /// The answer as it came.
     pub(crate) body: Value,
-    status: u16,
+    pub(crate) status: u16,
 }
 
 /// One reason of several.

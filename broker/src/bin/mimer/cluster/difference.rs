@@ -137,7 +137,9 @@ mod tests {
     fn a_difference_says_who_decides_and_what_mends_it() {
         let differences = Differences { keep: "apply".to_owned(), lines: vec![drifted()] };
         let text = text(differences);
-        for said in ["6000  -", "by hand", "decider", "Somebody changed", "cluster apply --why"] {
+        for said in
+            ["6000       -  ", "by hand", "decider", "Somebody changed", "cluster apply --why"]
+        {
             assert!(text.contains(said), "{said}: {text}");
         }
         let none = Differences { keep: "show".to_owned(), lines: vec![] };

@@ -1,0 +1,52 @@
+//! Admitting a plan once more: a new attempt with its own hold and job id.
+
+use record::Stamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::admit::{self, Admission, Ask, PlanError};
+use super::write;
+use crate::config::Config;
+use crate::settings::KnownSettings;
+
+/// Reads a plan as it was asked; `None` if there is none by that id.
+pub(crate) async fn ask_of(
+    tx: &mut PgConnection,
+    job_plan_id: Uuid,
+) -> Result<Option<Ask>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select project_id, person_id, name, script, gpu_count, wall_time_s, class, link_ids
+         from broker.job_plan where job_plan_id = $1",
+        job_plan_id,
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| Ask {
+        job_plan_id,
+        project_id: row.project_id,
+        person_id: row.person_id,
+        name: row.name,
+        script: row.script,
+        gpu_count: i64::from(row.gpu_count),
+        wall_time_s: row.wall_time_s,
+        class: row.class,
+        link_ids: row.link_ids,
+    }))
+}
+
+/// Admits the plan on what its project has now, as a new attempt. The earlier one must be over or
+/// about to be: the caller sees to that.
+pub async fn again(
+    tx: &mut PgConnection,
+    rules: (&Config, &KnownSettings),
+    job_plan_id: Uuid,
+    stamp: &Stamp<'_>,
+) -> Result<Admission, PlanError> {
+    let ask = ask_of(&mut *tx, job_plan_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let prepared = admit::prepare(&mut *tx, rules, &ask, stamp.now).await?;
+    let (attempt_id, hold_id) = (record::id::fresh(), record::id::fresh());
+    let new = write::NewAttempt { attempt_id, hold_id, job: prepared.job.clone() };
+    let slurm_job_id =
+        write::attempt(&mut *tx, job_plan_id, &prepared.admitted, &new, stamp).await?;
+    admit::hold_for(tx, &ask, &prepared, &new, slurm_job_id, stamp).await
+}

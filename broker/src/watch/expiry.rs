@@ -1,0 +1,151 @@
+//! Holds whose time is up before their job came: the job is taken back, and the plan is admitted
+//! anew on what the project has now, or refused with the reason.
+//!
+//! A hold expires when a job could no longer start and still end before the first of its grants
+//! does. Changing a waiting job's payer under Slurm's eyes would be a race with its start, so the
+//! attempt ends and a new one, with its own hold and job id, takes its place. Should the old job
+//! start at that very moment, it is paid by the grants that were open then, and cancelled.
+
+use accounting::hold;
+use record::{Actor, Stamp};
+use serde_json::json;
+use slurm_wire::{Answer, Call};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::gateway::GatewayError;
+use crate::outbox::{self, Effect};
+use crate::plan::attempt::{self, Attempt, AttemptState};
+use crate::plan::{self, PlanError};
+
+/// Holds looked at in one pass.
+const AT_ONCE: i64 = 100;
+
+/// Why an attempt is taken back.
+const REASON: &str = "a grant that was to pay for it ends before it could run";
+
+/// Takes back what can no longer run in time.
+pub(super) async fn look(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let mut connection = app.db.acquire().await?;
+    let expired = hold::expired(&mut connection, now, AT_ONCE).await?;
+    drop(connection);
+    for hold in expired {
+        if let Err(error) = take_back(app, hold.attempt_id).await {
+            tracing::error!(attempt.id = %hold.attempt_id, error = format!("{error:#}"),
+                "an attempt whose hold is up cannot be taken back");
+        }
+    }
+    give_up_lost_submissions(app).await
+}
+
+/// Ends the attempt and admits its plan anew, or says why that cannot be.
+async fn take_back(app: &App, attempt_id: Uuid) -> anyhow::Result<()> {
+    let mut tx = app.db.begin().await?;
+    let state = attempt::lock(&mut tx, attempt_id).await?;
+    if state >= AttemptState::Running {
+        return Ok(()); // It came in time: what it takes is paid by the grants that were open then.
+    }
+    let attempt = attempt::by_id(&mut tx, attempt_id).await?;
+    if !attempt::want_cancelled(&mut tx, attempt_id, REASON).await? {
+        return Ok(());
+    }
+    let stamp = stamp(app, &attempt);
+    outbox::want(&mut tx, &Effect::Cancel { attempt_id }, attempt.trace_id, stamp.now).await?;
+    stamp.audit(&mut tx, "attempt.expired", ("attempt", attempt_id), json!({})).await?;
+    tx.commit().await?;
+
+    let mut tx = app.db.begin().await?;
+    let rules = (&*app.config, &app.settings);
+    let subject = ("job_plan", attempt.job_plan_id);
+    match plan::again(&mut tx, rules, attempt.job_plan_id, &stamp).await {
+        Ok(admission) => {
+            let details = json!({ "attempt_id": admission.attempt_id, "instead_of": attempt_id });
+            stamp.audit(&mut tx, "job_plan.readmit", subject, details).await?;
+            tracing::info!(attempt.id = %attempt_id, new = %admission.attempt_id,
+                "a plan is admitted anew: its grant ended before the job could run");
+        }
+        Err(PlanError::Database(error)) => return Err(error.into()),
+        Err(refused) => {
+            // What the failed try wrote is undone; the reason is kept for the person.
+            drop(tx);
+            tx = app.db.begin().await?;
+            let reason = format!("{REASON}, and it cannot be admitted anew: {refused}");
+            sqlx::query!(
+                "update broker.attempt set cancel_reason = $2 where attempt_id = $1",
+                attempt_id,
+                reason,
+            )
+            .execute(&mut *tx)
+            .await?;
+            stamp.audit(&mut tx, "job_plan.not_readmitted", subject, json!({})).await?;
+        }
+    }
+    tx.commit().await?;
+    app.outbox_wake.notify_one();
+    Ok(())
+}
+
+/// Gives back the holds of attempts that Slurm never took: their submission was given up, and after
+/// a while neither slurmctld nor slurmdbd knows the job.
+async fn give_up_lost_submissions(app: &App) -> anyhow::Result<()> {
+    let now = app.clock.now();
+    let patience = chrono::TimeDelta::seconds(app.config.duties.give_up_after_s);
+    let given_up = sqlx::query!(
+        r#"select o.outbox_id, a.attempt_id
+           from broker.outbox o
+               join broker.attempt a on a.attempt_id::text = o.effect->>'attempt_id'
+           where o.effect->>'effect' = 'submit' and o.done_at is null and o.gave_up_at < $1
+             and a.state = 'admitted'
+           limit 20"#,
+        now - patience,
+    )
+    .fetch_all(&app.db)
+    .await?;
+    for row in given_up {
+        let attempt = attempt::by_id(&mut *app.db.acquire().await?, row.attempt_id).await?;
+        if known_to_slurm(app, &attempt).await? {
+            continue; // Only its acknowledgement was lost; a retry of the dead letter adopts it.
+        }
+        let stamp = stamp(app, &attempt);
+        let mut tx = app.db.begin().await?;
+        // First the wish itself, so that no retry can bring the job after its hold is gone.
+        let withdrawn = sqlx::query!(
+            "update broker.outbox set done_at = $2
+             where outbox_id = $1 and done_at is null and gave_up_at is not null",
+            row.outbox_id,
+            now,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if withdrawn.rows_affected() == 1 {
+            let reason = "Slurm never took it; its submission was given up";
+            attempt::ended_without_run(&mut tx, &attempt, AttemptState::Refused, reason, &stamp)
+                .await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Whether slurmctld or slurmdbd has ever heard of the attempt's job.
+async fn known_to_slurm(app: &App, attempt: &Attempt) -> anyhow::Result<bool> {
+    let job_ids = vec![attempt.spec.job_id];
+    let jobs = app.gateway.call(&Call::ReadJobs { job_ids: job_ids.clone() }).await?;
+    let records = app.gateway.call(&Call::ReadRecords { job_ids }).await?;
+    match (jobs, records) {
+        (Answer::Jobs(jobs), Answer::Records(records)) => {
+            Ok(!jobs.is_empty() || !records.is_empty())
+        }
+        _ => Err(GatewayError::OutOfTurn.into()),
+    }
+}
+
+fn stamp(app: &App, attempt: &Attempt) -> Stamp<'static> {
+    Stamp {
+        actor: Actor::Program("watcher"),
+        now: app.clock.now(),
+        why: None,
+        trace_id: attempt.trace_id,
+    }
+}
