@@ -13,8 +13,8 @@ use crate::name::{Slug, SlurmAccount};
 mod member;
 mod store;
 
-pub use member::{add_member, is_member, members, remove_member};
-pub(crate) use member::{lock, was_ever_member};
+pub(crate) use member::lock;
+pub use member::{add_member, is_member, members, remove_member, was_ever_member};
 pub use store::{by_id, by_slug, create, list, list_for_agency, list_for_person};
 
 /// The partition that may hold protected data.

@@ -99,7 +99,7 @@ pub async fn members(tx: &mut PgConnection, project_id: Uuid) -> Result<Vec<Uuid
 }
 
 /// Whether the person is, or ever was, a member.
-pub(crate) async fn was_ever_member(
+pub async fn was_ever_member(
     tx: &mut PgConnection,
     project_id: Uuid,
     person_id: Uuid,
