@@ -54,6 +54,15 @@ fn pages(language: Language) -> Vec<(&'static str, Markup)> {
         ("operator", page::operator::render(&sample::operator(), &operator)),
         ("operator-quiet", page::operator::render(&sample::quiet_operator(), &operator)),
         ("finance", page::finance::render(&sample::finance(), &finance)),
+        ("why", page::why::render(&sample::why_project(), &member)),
+        ("why-nothing", page::why::render(&sample::why_job(), &member)),
+        ("agency", page::agency::render(&sample::agency(), &member)),
+        ("agency-dry-run", page::agency::render(&sample::agency_in_dry_run(), &member)),
+        ("agency-new", page::agency::render(&sample::new_agency(), &member)),
+        ("fund", page::fund::render(&sample::fund(), &finance)),
+        ("fund-broken", page::fund::render(&sample::broken_fund(), &finance)),
+        ("crisis", page::crisis::render(&sample::crisis(), &operator)),
+        ("crisis-proposed", page::crisis::render(&sample::proposed_crisis(), &operator)),
         ("problem", page::problem::render(&problem, &member)),
     ]
 }

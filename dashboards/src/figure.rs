@@ -97,6 +97,14 @@ pub fn duration(seconds: i64) -> String {
     text.replace(' ', &NO_BREAK_SPACE.to_string())
 }
 
+/// Ten digits as they are written: `202100-1234`.
+pub fn organisation_number(digits: &str) -> String {
+    match (digits.len(), digits.get(..6), digits.get(6..)) {
+        (10, Some(first), Some(last)) => format!("{first}-{last}"),
+        _ => digits.to_owned(),
+    }
+}
+
 const MICROS_PER_KRONA: i128 = 1_000_000;
 const MILLIJOULES_PER_KWH: i64 = 3_600_000_000;
 

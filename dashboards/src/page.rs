@@ -1,7 +1,10 @@
 //! The pages: one file each, a view in, HTML out.
 
+pub mod agency;
+pub mod crisis;
 pub mod finance;
 pub mod frame;
+pub mod fund;
 pub mod home;
 pub mod job;
 pub mod login;
@@ -9,3 +12,4 @@ pub mod operator;
 mod part;
 pub mod problem;
 pub mod project;
+pub mod why;

@@ -3,13 +3,17 @@
 //! Every function takes a connection inside the caller's transaction and changes nothing. A page
 //! that does not exist is `None`, which the caller answers as "no such page".
 
+pub mod agency;
+pub mod crisis;
 pub mod finance;
+pub mod fund;
 pub mod home;
 pub mod job;
 mod job_line;
 pub mod metering;
 pub mod operator;
 pub mod project;
+pub mod why;
 
 use chrono::{DateTime, Utc};
 use record::{GpuSeconds, MicroSek};
@@ -45,6 +49,40 @@ pub struct PersonRef {
     pub person_id: Uuid,
     /// The name; `None` once erased.
     pub name: Option<String>,
+}
+
+impl PersonRef {
+    /// The person of a column that may be empty.
+    pub(crate) fn of(person_id: Option<Uuid>, name: Option<String>) -> Option<Self> {
+        person_id.map(|person_id| Self { person_id, name })
+    }
+}
+
+/// A fund as other pages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FundRef {
+    /// Its id.
+    pub fund_id: Uuid,
+    /// What people call it.
+    pub name: String,
+}
+
+/// An agency as other pages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgencyRef {
+    /// Its id.
+    pub agency_id: Uuid,
+    /// Its name.
+    pub name: String,
+}
+
+/// A job where its name may not stand: by its number in Slurm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobRef {
+    /// The job plan's id.
+    pub job_plan_id: Uuid,
+    /// Slurm's number.
+    pub slurm_job_id: i64,
 }
 
 /// One job in a list.

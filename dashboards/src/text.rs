@@ -4,13 +4,17 @@
 //! figure in them have a named gap, `{count}`, which both languages must have (tested below). One
 //! file per page; [`word`] has the words for states and codes that come from the database.
 
+pub(crate) mod agency;
+pub(crate) mod crisis;
 pub(crate) mod finance;
 pub(crate) mod frame;
+pub(crate) mod fund;
 pub(crate) mod home;
 pub(crate) mod job;
 pub(crate) mod operator;
 pub(crate) mod problem;
 pub(crate) mod project;
+pub(crate) mod why;
 pub(crate) mod word;
 
 use crate::Language;
@@ -82,13 +86,17 @@ mod tests {
     #[test]
     fn every_text_says_something_in_both_languages_with_the_same_gaps() {
         let files = [
+            agency::ALL,
+            crisis::ALL,
             finance::ALL,
             frame::ALL,
+            fund::ALL,
             home::ALL,
             job::ALL,
             operator::ALL,
             problem::ALL,
             project::ALL,
+            why::ALL,
             word::ALL,
         ];
         for (name, text) in files.into_iter().flatten() {

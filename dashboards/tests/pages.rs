@@ -26,6 +26,15 @@ fn pages(frame: &Frame) -> Vec<(&'static str, String)> {
         ("operator", page::operator::render(&sample::operator(), frame)),
         ("quiet operator", page::operator::render(&sample::quiet_operator(), frame)),
         ("finance", page::finance::render(&sample::finance(), frame)),
+        ("why", page::why::render(&sample::why_project(), frame)),
+        ("why not", page::why::render(&sample::why_job(), frame)),
+        ("agency", page::agency::render(&sample::agency(), frame)),
+        ("agency in a dry run", page::agency::render(&sample::agency_in_dry_run(), frame)),
+        ("new agency", page::agency::render(&sample::new_agency(), frame)),
+        ("fund", page::fund::render(&sample::fund(), frame)),
+        ("broken fund", page::fund::render(&sample::broken_fund(), frame)),
+        ("crisis", page::crisis::render(&sample::crisis(), frame)),
+        ("proposed crisis", page::crisis::render(&sample::proposed_crisis(), frame)),
         ("not found", page::problem::render(&problem(404), frame)),
         ("our fault", page::problem::render(&problem(500), frame)),
     ];
@@ -133,7 +142,17 @@ fn nothing_needs_a_script_and_the_policy_has_no_exception() {
 #[test]
 fn what_people_typed_is_escaped() {
     for (name, _, html) in in_both_languages() {
-        assert!(!html.contains("<images>") && !html.contains("<b>detail"), "{name}");
+        for typed in [
+            "<images>",
+            "<b>detail",
+            "<hospital>",
+            "<published>",
+            "<Stenungsund>",
+            "<sector>",
+            "<ended>",
+        ] {
+            assert!(!html.contains(typed), "{name}: {typed}");
+        }
     }
     let job = page::job::render(&sample::confidential_job(), &frame(Language::English, &[]));
     assert!(job.into_string().contains("CT &lt;images&gt;"));
@@ -241,4 +260,102 @@ fn the_menu_has_only_what_the_roles_open() {
     assert!(!member.contains("href=\"/operator\"") && !member.contains("href=\"/finance\""));
     let finance = page::home::render(&sample::home(), &frame(Language::English, &["finance"]));
     assert!(finance.into_string().contains("href=\"/finance\""));
+}
+
+#[test]
+fn why_says_what_is_in_the_way_before_the_walk_and_what_to_do() {
+    let html = page::why::render(&sample::why_project(), &frame(Language::English, &[]));
+    let html = html.into_string();
+    assert!(html.contains("In the way: Permit."), "{html}");
+    assert!(html.contains("Could not be looked at: Account in Slurm."));
+    assert!(html.contains("Ask the controller to have the permit renewed"));
+    assert!(html.contains("mimer why stroke-imaging"));
+    let well = page::why::render(&sample::why_job(), &frame(Language::Swedish, &[]));
+    assert!(well.into_string().contains("Ingenting står i vägen."));
+}
+
+#[test]
+fn a_waiting_job_and_a_project_lead_to_why() {
+    let job = page::job::render(&sample::running_job(), &frame(Language::English, &[]));
+    let job = job.into_string();
+    assert!(job.contains("/why\"") && job.contains("Held back by the agency"), "{job}");
+    let done = page::job::render(&sample::confidential_job(), &frame(Language::English, &[]));
+    assert!(!done.into_string().contains("/why\""), "a settled job waits for nothing");
+    let project = page::project::render(&sample::project(), &frame(Language::English, &[]));
+    assert!(project.into_string().contains("/why\""));
+}
+
+#[test]
+fn the_page_says_that_22_05_takes_whole_nodes_in_silence() {
+    for (language, sentence) in [
+        (
+            Language::English,
+            "On Slurm 22.05 a reservation takes whole nodes, and does so in silence",
+        ),
+        (
+            Language::Swedish,
+            "I Slurm 22.05 tar en reservation hela noder, och gör det utan att säga till",
+        ),
+    ] {
+        let html = page::operator::render(&sample::operator(), &frame(language, &["operator"]));
+        let html = html.into_string();
+        assert_eq!(html.matches(sentence).count(), 1, "only where nodes are set aside");
+    }
+}
+
+#[test]
+fn jobs_past_the_broker_are_an_alarm_at_the_top() {
+    let html =
+        page::operator::render(&sample::operator(), &frame(Language::English, &["operator"]));
+    let html = html.into_string();
+    let (alarm, pools) = (html.find("role=\"alert\""), html.find("id=\"pools\""));
+    assert!(alarm.unwrap() < pools.unwrap(), "{html}");
+    assert!(html.contains("Jobs past the broker: 1") && html.contains("mimer exception close"));
+    let quiet = page::operator::render(&sample::quiet_operator(), &frame(Language::English, &[]));
+    assert!(!quiet.into_string().contains("role=\"alert\""));
+}
+
+#[test]
+fn a_dry_run_says_on_every_step_that_nothing_is_done() {
+    let html = page::agency::render(&sample::agency_in_dry_run(), &frame(Language::English, &[]));
+    let html = html.into_string();
+    assert!(html.contains("A dry run: what each step would do is written down below"));
+    let acting = page::agency::render(&sample::agency(), &frame(Language::English, &[]));
+    let acting = acting.into_string();
+    assert!(acting.contains("83.0\u{a0}%") && !acting.contains("A dry run:"), "{acting}");
+    assert!(acting.contains("9\u{a0}600.00"), "80 % of 12 000 hours");
+}
+
+#[test]
+fn a_broken_proof_is_never_called_whole() {
+    let html = page::fund::render(&sample::broken_fund(), &frame(Language::English, &["finance"]));
+    let html = html.into_string();
+    assert!(!html.contains("Research time was not consumed."), "{html}");
+    assert!(html.contains("Something below that must be nothing is not."));
+    let whole = page::fund::render(&sample::fund(), &frame(Language::English, &["finance"]));
+    assert!(whole.into_string().contains("Research time was not consumed."));
+}
+
+#[test]
+fn a_crisis_names_both_people_and_what_nobody_paid() {
+    let html = page::crisis::render(&sample::crisis(), &frame(Language::English, &["operator"]));
+    let html = html.into_string();
+    for text in
+        ["Bo Ek", "Astrid Lind", "89\u{a0}060\u{a0}GPU-seconds", "0.00\u{a0}SEK", "Complete"]
+    {
+        assert!(html.contains(text), "{text}");
+    }
+    let waits = page::crisis::render(&sample::proposed_crisis(), &frame(Language::English, &[]));
+    assert!(waits.into_string().contains("it takes a second person"));
+}
+
+#[test]
+fn links_lead_only_where_the_reader_may_go() {
+    let mut stranger = frame(Language::English, &["controller"]);
+    stranger.agency_ids.clear();
+    let html = page::project::render(&sample::project(), &stranger).into_string();
+    assert!(!html.contains("href=\"/agencies/") && !html.contains("href=\"/funds/"), "{html}");
+    let finance = frame(Language::English, &["finance"]);
+    let html = page::project::render(&sample::project(), &finance).into_string();
+    assert!(html.contains("href=\"/agencies/") && html.contains("href=\"/funds/"), "{html}");
 }

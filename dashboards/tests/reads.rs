@@ -1,6 +1,7 @@
 //! The read queries against a real PostgreSQL, on one small installation.
 
 mod site;
+mod tree;
 
 use chrono::TimeDelta;
 use dashboards::{
@@ -129,15 +130,18 @@ async fn the_project_page_has_the_ledgers_own_balance(db: PgPool) {
 async fn the_start_page_is_about_the_person_and_deciding_is_only_for_deciders(db: PgPool) {
     let site = Site::open(db).await;
     let mut tx = site.db.acquire().await.unwrap();
-    let ask = ReadHome { person_id: site.member_id, decides: false, now: site.now };
+    let ask =
+        ReadHome { person_id: site.member_id, decides: false, oversees: false, now: site.now };
     let member = read::home::read(&mut tx, ask).await.unwrap();
     assert_eq!(member.projects[0].available, gpu_seconds(356_400));
     assert_eq!(member.jobs.len(), 1);
     assert_eq!(member.open_requests, None);
+    assert!(member.funds.is_empty(), "funds are for those who oversee them");
 
-    let ask = ReadHome { person_id: site.decider_id, decides: true, now: site.now };
+    let ask = ReadHome { person_id: site.decider_id, decides: true, oversees: true, now: site.now };
     let decider = read::home::read(&mut tx, ask).await.unwrap();
     assert!(decider.projects.is_empty() && decider.jobs.is_empty());
+    assert_eq!(decider.funds[0].name, "Public sector 2027");
     assert_eq!(decider.open_requests.unwrap().len(), 1, "one of the two requests is undecided");
 }
 
@@ -186,7 +190,7 @@ async fn use_that_no_grant_had_room_for_is_an_exception(db: PgPool) {
     };
     let view = read::operator::read(&mut tx, ask).await.unwrap();
     let [line] = view.exceptions.as_slice() else { panic!("{:?}", view.exceptions) };
-    assert_eq!((line.job_plan_id, line.slurm_job_id), (site.job_plan_id, 500_001));
+    assert_eq!((line.job_plan_id, line.slurm_job_id), (Some(site.job_plan_id), 500_001));
     let overrun = Exception::Overrun { gpu_seconds: gpu_seconds(80), usek: usek(800_000) };
     assert_eq!(line.exception, overrun);
 
@@ -218,7 +222,7 @@ async fn the_applications_own_role_may_read_every_page(db: PgPool) {
     let tables = [record::SEALED_TABLES, accounting::SEALED_TABLES].concat();
     let mut tx = site.db.acquire().await.unwrap();
     sqlx::query("set role mimer_app").execute(&mut *tx).await.unwrap();
-    let home = ReadHome { person_id: site.member_id, decides: true, now: site.now };
+    let home = ReadHome { person_id: site.member_id, decides: true, oversees: true, now: site.now };
     read::home::read(&mut tx, home).await.unwrap();
     read::project::read(&mut tx, site.project_id, Reader::Member, site.now).await.unwrap();
     read::job::read(&mut tx, site.job_plan_id, Reader::Member, site.now).await.unwrap();
@@ -239,6 +243,14 @@ async fn every_state_of_the_database_has_its_word(db: PgPool) {
         ("staging.link_state", "link"),
         ("broker.role", "role"),
         ("quotas.outcome", "decision"),
+        ("quotas.change_kind", "grant_change"),
+        ("quotas.grant_ending", "grant_ending"),
+        ("quotas.limit_action_kind", "limit_action"),
+        ("quotas.share_mode", "share"),
+        ("quotas.allocation_unit", "unit"),
+        ("quotas.agency_category", "category"),
+        ("quotas.fund_purpose", "purpose"),
+        ("broker.exception_kind", "exception"),
     ] {
         let labels: Vec<String> = sqlx::query_scalar(
             "select enumlabel::text from pg_enum where enumtypid = $1::regtype order by enumsortorder",

@@ -92,7 +92,7 @@ fn agency(l: Language, bill: &AgencyBill, place: usize) -> Markup {
             dl.facts {
                 div {
                     dt { (l.say(text::ORGANISATION_NUMBER)) }
-                    dd { (organisation_number(&bill.organisation_number)) }
+                    dd { (figure::organisation_number(&bill.organisation_number)) }
                 }
                 div {
                     dt { (l.say(text::DRAFT)) }
@@ -105,14 +105,6 @@ fn agency(l: Language, bill: &AgencyBill, place: usize) -> Markup {
             h3 { (l.say(text::CHARGES)) }
             (charges(l, bill, place))
         }
-    }
-}
-
-/// Ten digits as they are written: `202100-1234`.
-fn organisation_number(digits: &str) -> String {
-    match (digits.len(), digits.get(..6), digits.get(6..)) {
-        (10, Some(first), Some(last)) => format!("{first}-{last}"),
-        _ => digits.to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::text::Say as _;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use uuid::Uuid;
 
 use crate::{Language, text::frame as text};
 
@@ -14,6 +15,8 @@ pub struct Frame {
     pub person_name: Option<String>,
     /// The person's roles, by their names in the database ("operator").
     pub roles: Vec<String>,
+    /// The agencies they ask for.
+    pub agency_ids: Vec<Uuid>,
     /// What is simulated in this installation, one phrase each; empty when nothing is.
     pub simulated: Vec<String>,
 }
@@ -22,6 +25,16 @@ impl Frame {
     /// True if the person holds `role`.
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|held| held == role)
+    }
+
+    /// True if the person may open the pages of funds and crises.
+    pub(crate) fn oversees(&self) -> bool {
+        ["operator", "decider", "finance"].iter().any(|role| self.has_role(role))
+    }
+
+    /// True if the person may open the agency's page.
+    pub(crate) fn opens_agency(&self, agency_id: Uuid) -> bool {
+        self.oversees() || self.agency_ids.contains(&agency_id)
     }
 }
 

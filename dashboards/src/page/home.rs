@@ -24,7 +24,7 @@ pub fn render(view: &HomeView, frame: &Frame) -> Markup {
             }
         }
         (roles(frame))
-        (for_roles(frame))
+        (for_roles(view, frame))
         @if let Some(requests) = &view.open_requests { (open_requests(l, requests)) }
         section aria-labelledby="projects" {
             h2 #projects { (l.say(text::YOUR_PROJECTS)) }
@@ -63,11 +63,12 @@ fn roles(frame: &Frame) -> Markup {
 }
 
 /// The pages that a role opens, each with what is on it.
-fn for_roles(frame: &Frame) -> Markup {
+fn for_roles(view: &HomeView, frame: &Frame) -> Markup {
     let l = frame.language;
     let (operator, finance) = (frame.has_role("operator"), frame.has_role("finance"));
+    let lists = !view.agencies.is_empty() || !view.funds.is_empty();
     html! {
-        @if operator || finance {
+        @if operator || finance || lists {
             section aria-labelledby="also" {
                 h2 #also { (l.say(text::ALSO_FOR_YOU)) }
                 ul.cards {
@@ -81,6 +82,19 @@ fn for_roles(frame: &Frame) -> Markup {
                         li { div.card {
                             h3 { a href="/finance" { (l.say(shared::FINANCE)) } }
                             p { (l.say(text::FINANCE_LEAD)) }
+                        } }
+                    }
+                    @for agency in &view.agencies {
+                        li { div.card {
+                            h3 { (part::agency_link(agency)) }
+                            p { (l.say(text::AGENCY_LEAD)) }
+                        } }
+                    }
+                    @if !view.funds.is_empty() {
+                        li { div.card {
+                            h3 { (l.say(text::FUNDS)) }
+                            p { (l.say(text::FUNDS_LEAD)) }
+                            ul { @for fund in &view.funds { li { (part::fund_link(fund)) } } }
                         } }
                     }
                 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Language, figure, moment,
     read::job::{AttemptView, HoldLine, JobView, RunLine},
-    text::{frame as shared, job as text, word},
+    text::{frame as shared, job as text, why as why_text, word},
 };
 
 /// Draws the job page.
@@ -31,7 +31,10 @@ pub fn render(view: &JobView, frame: &Frame) -> Markup {
         @if view.project.confidential { p.notice { (l.say(text::STAYS_IN_AREA)) } }
         (key_figures(l, view))
         (facts(l, view))
-        @if view.attempts.is_empty() { p.quiet { (l.say(text::NO_ATTEMPT)) } }
+        @if view.attempts.is_empty() {
+            p.quiet { (l.say(text::NO_ATTEMPT)) }
+            p { a href={ "/jobs/" (view.job_plan_id) "/why" } { (l.say(why_text::TITLE)) } }
+        }
         @for (place, attempt) in view.attempts.iter().enumerate() {
             (attempt_section(l, view, attempt, view.attempts.len() - place))
         }
@@ -193,6 +196,14 @@ fn explained(l: Language, attempt: &AttemptView, run: &RunLine) -> Markup {
                     ("price", &figure::kronor_exact(hold.price_usek_per_gpu_hour, l)),
                     ("factor", &figure::factor(hold.factor_ppm, l)),
                     ("amount", &figure::kronor_exact(run.charged_usek, l)),
+                ]))
+            }
+        }
+        @if run.cleared.get() > 0 {
+            p {
+                (l.fill(text::CLEARED, &[
+                    ("seconds", &seconds(l, run.cleared.get())),
+                    ("amount", &figure::kronor_exact(run.cleared_usek, l)),
                 ]))
             }
         }

@@ -9,14 +9,15 @@ use super::{
 };
 use crate::{
     Language, figure, moment,
-    read::operator::{
-        ChainView, DeadLetter, Exception, ExceptionLine, JobCount, METERED_DAYS, OperatorView,
-        SettingFault, SettingsCheck,
-    },
+    read::operator::{ChainView, DeadLetter, JobCount, OperatorView, SettingFault, SettingsCheck},
     text::{frame as shared, operator as text, word},
 };
 
+mod crises;
+mod exceptions;
+mod kept;
 mod pool;
+mod share;
 
 /// Draws the operator's page.
 pub fn render(view: &OperatorView, frame: &Frame) -> Markup {
@@ -25,6 +26,7 @@ pub fn render(view: &OperatorView, frame: &Frame) -> Markup {
         h1 { (l.say(text::TITLE)) }
         p.lead { (l.say(text::LEAD)) }
         p.quiet { (l.say(text::AS_OF)) " " (moment::at_second(view.now)) }
+        (exceptions::alarm(l, &view.exceptions))
         (attention(l, view))
         section aria-labelledby="pools" {
             h2 #pools { (l.say(text::POOLS)) }
@@ -32,8 +34,10 @@ pub fn render(view: &OperatorView, frame: &Frame) -> Markup {
             @for (place, pool) in view.pools.iter().enumerate() { (pool::render(l, pool, place)) }
         }
         (jobs_now(l, &view.jobs_now))
+        (crises::render(l, &view.crises))
+        (exceptions::render(l, &view.exceptions))
+        (kept::render(l, &view.kept))
         (settings(l, &view.settings))
-        (exceptions(l, &view.exceptions))
         (dead_letters(l, &view.dead_letters))
         (chain(l, &view.chain))
     };
@@ -45,6 +49,7 @@ pub fn render(view: &OperatorView, frame: &Frame) -> Markup {
 fn attention(l: Language, view: &OperatorView) -> Markup {
     let counted = |text, count: usize| l.fill(text, &[("count", &count.to_string())]);
     let mut lines: Vec<(&str, String)> = Vec::new();
+    lines.extend(crises::attention(l, &view.crises).into_iter().map(|line| ("#crises", line)));
     match &view.settings {
         SettingsCheck::NotChecked(_) => {
             lines.push(("#settings", l.say(text::ATTENTION_NOT_CHECKED).to_owned()));
@@ -142,59 +147,6 @@ fn list(value: &str) -> Markup {
                 @if place > 0 { "," wbr; }
                 (word)
             }
-        }
-    }
-}
-
-fn exceptions(l: Language, exceptions: &[ExceptionLine]) -> Markup {
-    let head = [
-        words(l, shared::JOB),
-        words(l, text::EXCEPTION),
-        words(l, shared::REASON),
-        words(l, shared::SINCE),
-    ];
-    html! {
-        section aria-labelledby="exceptions" {
-            h2 #exceptions { (l.say(text::EXCEPTIONS)) }
-            p.quiet { (l.fill(text::EXCEPTIONS_LEAD, &[("days", &METERED_DAYS.to_string())])) }
-            @if exceptions.is_empty() {
-                p { (l.say(text::NO_EXCEPTIONS)) }
-            } @else {
-                (part::table("exceptions-caption", l.say(text::EXCEPTIONS), &head, html! {
-                    tbody { @for line in exceptions { tr {
-                        th scope="row" {
-                            a href={ "/jobs/" (line.job_plan_id) } { (line.slurm_job_id) }
-                            span.note { (line.cluster) }
-                        }
-                        (exception(l, &line.exception))
-                        td { (moment::at_minute(line.since)) }
-                    } } }
-                }))
-            }
-        }
-    }
-}
-
-/// The two cells that say what happened.
-fn exception(l: Language, exception: &Exception) -> Markup {
-    html! {
-        @match exception {
-            Exception::Overrun { gpu_seconds, usek } => {
-                td { (l.say(text::OVERRUN)) }
-                td.text {
-                    (l.fill(text::OVERRUN_WHY, &[
-                        ("hours", &part::hours_fine(l, *gpu_seconds)),
-                        ("amount", &part::kronor(l, *usek)),
-                    ]))
-                }
-            },
-            Exception::Refused { why } => {
-                td { (l.say(text::REFUSED)) }
-                td.text {
-                    (l.say(text::REFUSED_WHY))
-                    @if let Some(why) = why { " " span lang="en" { (why) } }
-                }
-            },
         }
     }
 }

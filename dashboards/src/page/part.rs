@@ -9,7 +9,7 @@ use crate::{
     Language,
     chart::{self, Kind},
     figure, moment,
-    read::{JobLine, PersonRef, ProjectRef, project::LinkLine},
+    read::{AgencyRef, FundRef, JobLine, JobRef, PersonRef, ProjectRef, project::LinkLine},
     text::{Text, frame as text, project as project_text, word},
 };
 
@@ -87,6 +87,21 @@ pub(crate) fn short_id(id: Uuid) -> Markup {
 /// A link to the project's page.
 pub(crate) fn project_link(project: &ProjectRef) -> Markup {
     html! { a href={ "/projects/" (project.project_id) } { (project.slug) } }
+}
+
+/// A link to the fund's page.
+pub(crate) fn fund_link(fund: &FundRef) -> Markup {
+    html! { a href={ "/funds/" (fund.fund_id) } { (fund.name) } }
+}
+
+/// A link to the agency's page.
+pub(crate) fn agency_link(agency: &AgencyRef) -> Markup {
+    html! { a href={ "/agencies/" (agency.agency_id) } { (agency.name) } }
+}
+
+/// A link to the job's page, by its number in Slurm.
+pub(crate) fn job_link(job: JobRef) -> Markup {
+    html! { a href={ "/jobs/" (job.job_plan_id) } { (job.slurm_job_id) } }
 }
 
 /// GPU-hours with their unit.

@@ -2,21 +2,18 @@
 
 use crate::text::Say as _;
 use maud::{Markup, html};
-use record::{GpuSeconds, MicroSek};
 
 use super::{
     frame::{Frame, Page, Section, document},
-    part::{self, KeyFigure, Tone, badge, drawn, figures, words},
+    part::{self, Tone, badge, figures, words},
 };
 use crate::{
-    Language,
-    chart::{self, Kind},
-    figure, moment,
-    read::project::{
-        Balance, GrantLine, JOBS_SHOWN, LinkLine, PermitLine, PersonLine, ProjectView, RequestLine,
-    },
-    text::{frame as shared, home as home_text, project as text, word},
+    Language, moment,
+    read::project::{JOBS_SHOWN, LinkLine, PermitLine, PersonLine, ProjectView, RequestLine},
+    text::{frame as shared, home as home_text, project as text, why as why_text, word},
 };
+
+mod grants;
 
 /// Draws the project page.
 pub fn render(view: &ProjectView, frame: &Frame) -> Markup {
@@ -24,11 +21,16 @@ pub fn render(view: &ProjectView, frame: &Frame) -> Markup {
     let body = html! {
         h1 { (view.project.title) " " (part::data_class(l, &view.project)) }
         dl.facts {
-            div { dt { (l.say(shared::AGENCY)) } dd { (view.agency_name) } }
+            div { dt { (l.say(shared::AGENCY)) } dd { (agency(view, frame)) } }
             div { dt { (l.say(text::SLURM_ACCOUNT)) } dd { code { (view.slurm_account) } } }
         }
-        (standing(l, view))
-        (grants(l, view))
+        (grants::standing(l, view))
+        p {
+            a.button.plain href={ "/projects/" (view.project.project_id) "/why" } {
+                (l.say(why_text::TITLE))
+            }
+        }
+        (grants::render(l, view, frame))
         (jobs(l, view))
         (links(l, &view.links))
         (permits(l, view))
@@ -40,134 +42,14 @@ pub fn render(view: &ProjectView, frame: &Frame) -> Markup {
     document(frame, &Page { title, section: Section::Home, trail: &trail, body })
 }
 
-/// What can be used at this moment: the grants that are valid now, added up.
-fn standing(l: Language, view: &ProjectView) -> Markup {
-    let now: Balance = view
-        .grants
-        .iter()
-        .filter(|grant| grant.is_valid(view.now))
-        .fold(Balance::default(), |sum, grant| add(sum, grant.balance));
-    let figures = [
-        KeyFigure {
-            label: l.say(text::LEFT_TO_USE),
-            value: part::hours(l, now.available),
-            note: part::kronor(l, now.available_usek),
-        },
-        KeyFigure {
-            label: l.say(text::HELD_FOR_JOBS),
-            value: part::hours(l, now.held),
-            note: part::kronor(l, now.held_usek),
-        },
-        KeyFigure {
-            label: l.say(text::USED_SO_FAR),
-            value: part::hours(l, now.settled),
-            note: part::kronor(l, now.settled_usek),
-        },
-    ];
-    html! { @if !view.grants.is_empty() { (part::key_figures(&figures)) } }
-}
-
-fn grants(l: Language, view: &ProjectView) -> Markup {
+/// The agency, with a link for those who may follow it.
+fn agency(view: &ProjectView, frame: &Frame) -> Markup {
     html! {
-        section aria-labelledby="grants" {
-            h2 #grants { (l.say(text::GRANTS)) }
-            @if view.grants.is_empty() {
-                p.quiet { (l.say(text::NO_GRANTS)) }
-            } @else {
-                p.quiet { (l.say(text::ONE_LINE)) }
-                (overrun(l, view))
-                (grants_in_hours(l, view))
-                (grants_in_money(l, view))
-            }
+        @if frame.opens_agency(view.agency_id) {
+            a href={ "/agencies/" (view.agency_id) } { (view.agency_name) }
+        } @else {
+            (view.agency_name)
         }
-    }
-}
-
-/// Use that nothing paid for is told, not hidden in a sum.
-fn overrun(l: Language, view: &ProjectView) -> Markup {
-    let all = view.grants.iter().fold(Balance::default(), |sum, grant| add(sum, grant.balance));
-    html! {
-        @if all.overrun > GpuSeconds::ZERO {
-            p.notice.warn {
-                (l.fill(text::OVERRUN, &[
-                    ("hours", &part::hours_fine(l, all.overrun)),
-                    ("amount", &part::kronor(l, all.overrun_usek)),
-                ]))
-            }
-        }
-    }
-}
-
-fn grants_in_hours(l: Language, view: &ProjectView) -> Markup {
-    let head = [
-        words(l, text::GRANT),
-        words(l, shared::VALID),
-        words(l, shared::STATE),
-        figures(l, shared::GRANTED),
-        drawn(l, shared::HELD, Kind::Held),
-        drawn(l, shared::USED, Kind::Used),
-        drawn(l, shared::AVAILABLE, Kind::Free),
-        words(l, shared::BAR),
-    ];
-    let hours = |amount: GpuSeconds| figure::gpu_hours(amount, l);
-    part::table(
-        "grants-hours",
-        l.say(text::GRANTS_IN_HOURS),
-        &head,
-        html! {
-            tbody { @for grant in &view.grants {
-                @let balance = &grant.balance;
-                tr {
-                    th scope="row" { (grant.class) " " (part::short_id(grant.grant_id)) }
-                    td { (moment::window(grant.valid_from, grant.valid_until)) }
-                    td { (grant_state(l, grant, view)) }
-                    td.n { (hours(balance.granted)) }
-                    td.n { (hours(balance.held)) }
-                    td.n { (hours(balance.settled)) }
-                    td.n { (hours(balance.available)) }
-                    td.bars { (chart::bar(&[
-                        (Kind::Used, balance.settled.get()),
-                        (Kind::Held, balance.held.get()),
-                        (Kind::Free, balance.available.get()),
-                    ], balance.granted.get())) }
-                }
-            } }
-        },
-    )
-}
-
-fn grants_in_money(l: Language, view: &ProjectView) -> Markup {
-    let head = [
-        words(l, text::GRANT),
-        figures(l, shared::GRANTED),
-        figures(l, shared::HELD),
-        figures(l, shared::USED),
-        figures(l, shared::AVAILABLE),
-    ];
-    let kronor = |amount: MicroSek| part::kronor(l, amount);
-    part::table(
-        "grants-money",
-        l.say(text::GRANTS_IN_MONEY),
-        &head,
-        html! {
-            tbody { @for grant in &view.grants { tr {
-                th scope="row" { (grant.class) " " (part::short_id(grant.grant_id)) }
-                td.n { (kronor(grant.balance.granted_usek)) }
-                td.n { (kronor(grant.balance.held_usek)) }
-                td.n { (kronor(grant.balance.settled_usek)) }
-                td.n { (kronor(grant.balance.available_usek)) }
-            } } }
-        },
-    )
-}
-
-fn grant_state(l: Language, grant: &GrantLine, view: &ProjectView) -> Markup {
-    if grant.is_valid(view.now) {
-        badge(Tone::Good, l.say(text::VALID_NOW))
-    } else if view.now < grant.valid_from {
-        badge(Tone::Plain, l.say(text::NOT_YET))
-    } else {
-        badge(Tone::Warn, l.say(text::OVER))
     }
 }
 
@@ -301,22 +183,4 @@ fn decision(l: Language, code: &str) -> Markup {
         _ => Tone::Plain,
     };
     badge(tone, l.word(word::DECISION, code))
-}
-
-/// The sum of two balances; each is a part of what the ledger keeps in the same `bigint`s.
-fn add(a: Balance, b: Balance) -> Balance {
-    let time = |a: GpuSeconds, b| a.checked_add(b).unwrap_or(a);
-    let money = |a: MicroSek, b| a.checked_add(b).unwrap_or(a);
-    Balance {
-        granted: time(a.granted, b.granted),
-        held: time(a.held, b.held),
-        settled: time(a.settled, b.settled),
-        available: time(a.available, b.available),
-        overrun: time(a.overrun, b.overrun),
-        granted_usek: money(a.granted_usek, b.granted_usek),
-        held_usek: money(a.held_usek, b.held_usek),
-        settled_usek: money(a.settled_usek, b.settled_usek),
-        available_usek: money(a.available_usek, b.available_usek),
-        overrun_usek: money(a.overrun_usek, b.overrun_usek),
-    }
 }

@@ -5,7 +5,7 @@ use record::GpuSeconds;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{JobLine, ProjectRef, gpu_seconds, job_line};
+use super::{AgencyRef, FundRef, JobLine, ProjectRef, gpu_seconds, job_line};
 
 /// How many jobs the start page lists.
 const JOBS_SHOWN: i64 = 10;
@@ -17,6 +17,8 @@ pub struct ReadHome {
     pub person_id: Uuid,
     /// True for a decider, who also sees the requests that wait.
     pub decides: bool,
+    /// True for those who may open the pages of funds.
+    pub oversees: bool,
     /// The instant that decides which grants are valid.
     pub now: DateTime<Utc>,
 }
@@ -26,6 +28,10 @@ pub struct ReadHome {
 pub struct HomeView {
     /// The projects the person is in, by name.
     pub projects: Vec<ProjectLine>,
+    /// The agencies the person asks for.
+    pub agencies: Vec<AgencyRef>,
+    /// The funds, the one that ends last first; none for who may not open their pages.
+    pub funds: Vec<FundRef>,
     /// The person's latest jobs, newest first.
     pub jobs: Vec<JobLine>,
     /// The requests that wait for a decision; `None` if deciding is not the person's part.
@@ -63,11 +69,35 @@ pub struct OpenRequest {
 /// Reads the start page.
 pub async fn read(tx: &mut PgConnection, ask: ReadHome) -> Result<HomeView, sqlx::Error> {
     let open_requests = if ask.decides { Some(open_requests(&mut *tx).await?) } else { None };
+    let funds = if ask.oversees { funds(&mut *tx).await? } else { Vec::new() };
     Ok(HomeView {
+        agencies: agencies(&mut *tx, ask.person_id).await?,
+        funds,
         projects: projects(&mut *tx, ask.person_id, ask.now).await?,
         jobs: job_line::latest(tx, job_line::Of::Person(ask.person_id), JOBS_SHOWN).await?,
         open_requests,
     })
+}
+
+async fn agencies(tx: &mut PgConnection, person_id: Uuid) -> Result<Vec<AgencyRef>, sqlx::Error> {
+    sqlx::query_as!(
+        AgencyRef,
+        "select a.agency_id, a.name
+         from broker.person_role r join quotas.agency a using (agency_id)
+         where r.person_id = $1 and r.role = 'agency_member' order by a.name",
+        person_id,
+    )
+    .fetch_all(tx)
+    .await
+}
+
+async fn funds(tx: &mut PgConnection) -> Result<Vec<FundRef>, sqlx::Error> {
+    sqlx::query_as!(
+        FundRef,
+        "select fund_id, name from quotas.fund order by valid_until desc, name, fund_id",
+    )
+    .fetch_all(tx)
+    .await
 }
 
 /// The projects a person works in or answers for, with what is left of their valid grants.

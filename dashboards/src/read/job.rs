@@ -56,6 +56,10 @@ pub struct AttemptView {
     pub state: String,
     /// The last state Slurm told.
     pub slurm_state: Option<String>,
+    /// Why Slurm keeps it waiting, in its own word.
+    pub slurm_reason: Option<String>,
+    /// True while the agency's own limit policy keeps it from starting.
+    pub held_back: bool,
     /// Why it was refused or cancelled, in English.
     pub refusal: Option<String>,
     /// When it was admitted and its hold placed.
@@ -122,7 +126,11 @@ pub struct RunLine {
     pub charged: GpuSeconds,
     /// Money that grants paid.
     pub charged_usek: MicroSek,
-    /// Time above the hold that no grant had room for.
+    /// Time above the hold that two people let a grant pay afterwards.
+    pub cleared: GpuSeconds,
+    /// What the grant paid for it.
+    pub cleared_usek: MicroSek,
+    /// Time above the hold that no grant had room for, as far as it is not cleared.
     pub overrun: GpuSeconds,
 }
 
@@ -132,10 +140,14 @@ impl JobView {
         let runs = self.attempts.iter().flat_map(|attempt| &attempt.runs);
         runs.fold((GpuSeconds::ZERO, MicroSek::ZERO), |(time, money), run| {
             // Sums of ledger rows: the ledger's own totals are bigints, so these fit.
-            (
-                time.checked_add(run.charged).unwrap_or(time),
-                money.checked_add(run.charged_usek).unwrap_or(money),
-            )
+            let of_run = (run.charged.checked_add(run.cleared))
+                .zip(run.charged_usek.checked_add(run.cleared_usek));
+            of_run.map_or((time, money), |(more_time, more_money)| {
+                (
+                    time.checked_add(more_time).unwrap_or(time),
+                    money.checked_add(more_money).unwrap_or(money),
+                )
+            })
         })
     }
 }
@@ -195,6 +207,7 @@ async fn attempts(
     let rows = sqlx::query!(
         r#"
         select attempt_id, hold_id, cluster, slurm_job_id, state::text as "state!", slurm_state,
+            slurm_reason, held_back_by is not null as "held_back!",
             coalesce(refusal, cancel_reason) as refusal, created_at, queued_at, started_at,
             ended_at, settled_at, exit_code, start_count
         from broker.attempt
@@ -215,6 +228,8 @@ async fn attempts(
             slurm_job_id: row.slurm_job_id,
             state: row.state,
             slurm_state: row.slurm_state,
+            slurm_reason: row.slurm_reason,
+            held_back: row.held_back,
             refusal: row.refusal,
             admitted_at: row.created_at,
             queued_at: row.queued_at,
@@ -264,7 +279,7 @@ async fn runs(tx: &mut PgConnection, hold_id: Uuid) -> Result<Vec<RunLine>, sqlx
         r#"
         select r.run_id, r.db_index, r.started_at, r.ended_at, r.gpu_count, r.state, r.gpu_seconds,
             r.chargeable, c.gpu_seconds as "charged!", c.usek as "charged_usek!",
-            o.gpu_seconds as "overrun!"
+            l.gpu_seconds as "cleared!", l.usek as "cleared_usek!", o.gpu_seconds as "overrun!"
         from accounting.run r
             cross join lateral (
                 select coalesce(sum(paid.gpu_seconds), 0)::bigint as gpu_seconds,
@@ -272,10 +287,17 @@ async fn runs(tx: &mut PgConnection, hold_id: Uuid) -> Result<Vec<RunLine>, sqlx
                 from accounting.charge paid where paid.run_id = r.run_id
             ) c
             cross join lateral (
-                select coalesce(sum(e.amount), 0)::bigint as gpu_seconds
+                select coalesce(sum(paid.gpu_seconds), 0)::bigint as gpu_seconds,
+                    coalesce(sum(paid.usek), 0)::bigint as usek
+                from accounting.cleared_charge paid where paid.run_id = r.run_id
+            ) l
+            cross join lateral (
+                select coalesce(
+                    sum(case e.kind when 'overrun' then e.amount else -e.amount end), 0
+                )::bigint as gpu_seconds
                 from accounting.entry e
-                where e.hold_id = r.hold_id and e.run_id = r.run_id
-                    and e.kind = 'overrun' and e.unit = 'gpu_seconds'
+                where e.hold_id = r.hold_id and e.run_id = r.run_id and e.unit = 'gpu_seconds'
+                    and e.kind in ('overrun', 'cleared', 'written_off')
             ) o
         where r.hold_id = $1
         order by r.started_at, r.run_id
@@ -297,6 +319,8 @@ async fn runs(tx: &mut PgConnection, hold_id: Uuid) -> Result<Vec<RunLine>, sqlx
                 chargeable: row.chargeable,
                 charged: gpu_seconds(row.charged)?,
                 charged_usek: usek(row.charged_usek)?,
+                cleared: gpu_seconds(row.cleared)?,
+                cleared_usek: usek(row.cleared_usek)?,
                 overrun: gpu_seconds(row.overrun)?,
             })
         })

@@ -46,7 +46,11 @@ pub(super) async fn latest(
                 select coalesce(sum(paid.gpu_seconds), 0)::bigint as gpu_seconds,
                     coalesce(sum(paid.usek), 0)::bigint as usek
                 from broker.attempt t
-                    join accounting.charge paid using (hold_id)
+                    join (
+                        select hold_id, gpu_seconds, usek from accounting.charge
+                        union all
+                        select hold_id, gpu_seconds, usek from accounting.cleared_charge
+                    ) paid using (hold_id)
                 where t.job_plan_id = p.job_plan_id
             ) c
         where ($1::uuid is null or p.project_id = $1) and ($2::uuid is null or p.person_id = $2)

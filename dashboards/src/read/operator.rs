@@ -5,10 +5,21 @@ use record::{GpuSeconds, MicroSek, SealedTable};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{gpu_seconds, metering::Metered, usek};
+use super::{
+    FundRef,
+    crisis::{self, CrisisLine},
+    metering::Metered,
+};
 
 mod chain;
+mod exception;
+mod kept;
 mod pool;
+mod share;
+
+pub use exception::{Exception, ExceptionLine, Place};
+pub use kept::KeptLine;
+pub use share::{AgencyShareLine, Share, ShareMode};
 
 /// Metering of pools looks back this many days, so that the page stays cheap.
 pub const METERED_DAYS: i64 = 30;
@@ -20,6 +31,10 @@ pub struct OperatorView {
     pub now: DateTime<Utc>,
     /// The pools, by cluster and class.
     pub pools: Vec<PoolLine>,
+    /// What the broker keeps in Slurm, as it last wrote it.
+    pub kept: Vec<KeptLine>,
+    /// The latest crises, newest first.
+    pub crises: Vec<CrisisLine>,
     /// Attempts that are not over, counted by state.
     pub jobs_now: Vec<JobCount>,
     /// What the comparison with Slurm's settings found.
@@ -38,7 +53,7 @@ pub struct PoolLine {
     /// Its id.
     pub pool_id: Uuid,
     /// The fund that pays for it.
-    pub fund_name: String,
+    pub fund: FundRef,
     /// The cluster it is on.
     pub cluster: String,
     /// The class of GPU.
@@ -49,9 +64,21 @@ pub struct PoolLine {
     pub valid_from: DateTime<Utc>,
     /// Until when it is there; that instant is not part of it.
     pub valid_until: DateTime<Utc>,
+    /// What is allocated as one, as the database names it.
+    pub unit: String,
+    /// What a MIG instance is of a GPU, in parts per million.
+    pub unit_share_ppm: Option<i64>,
+    /// How Slurm is to keep it.
+    pub share: Share,
+    /// The most that single agencies may have of it.
+    pub agency_shares: Vec<AgencyShareLine>,
+    /// By which stated factor more is promised than there is, in parts per million.
+    pub over_allocation_ppm: i64,
+    /// What may be promised in all, by that factor.
+    pub promised: GpuSeconds,
     /// Set apart for the public sector.
     pub reserved: GpuSeconds,
-    /// Promised to projects.
+    /// Granted to projects, net of what came back.
     pub granted: GpuSeconds,
     /// Set aside for jobs that are not settled.
     pub held: GpuSeconds,
@@ -96,38 +123,6 @@ pub struct SettingFault {
     pub feature: String,
     /// What to change, in English.
     pub sentence: String,
-}
-
-/// One thing that somebody has to look at, and the job it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExceptionLine {
-    /// The job plan.
-    pub job_plan_id: Uuid,
-    /// The cluster.
-    pub cluster: String,
-    /// Slurm's job id.
-    pub slurm_job_id: i64,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// What it is.
-    pub exception: Exception,
-}
-
-/// What somebody has to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exception {
-    /// A run used more than was held and no grant had room for the rest.
-    Overrun {
-        /// The time above.
-        gpu_seconds: GpuSeconds,
-        /// What it would have cost.
-        usek: MicroSek,
-    },
-    /// Slurm refused an attempt for good.
-    Refused {
-        /// Slurm's reason, in English.
-        why: Option<String>,
-    },
 }
 
 /// One effect that gave up.
@@ -180,15 +175,14 @@ pub async fn read(
     ask: ReadOperator<'_>,
 ) -> Result<OperatorView, sqlx::Error> {
     let since = ask.now - TimeDelta::days(METERED_DAYS);
-    let mut exceptions = overruns(&mut *tx).await?;
-    exceptions.extend(refusals(&mut *tx, since).await?);
-    exceptions.sort_by_key(|line| std::cmp::Reverse(line.since));
     Ok(OperatorView {
         now: ask.now,
         pools: pool::pools(&mut *tx, since, ask.now).await?,
+        kept: kept::kept(&mut *tx).await?,
+        crises: crisis::latest(&mut *tx, ask.now).await?,
         jobs_now: jobs_now(&mut *tx).await?,
         settings: ask.settings,
-        exceptions,
+        exceptions: exception::exceptions(&mut *tx, since).await?,
         dead_letters: dead_letters(&mut *tx).await?,
         chain: chain::chain(tx, ask.sealed_tables).await?,
     })
@@ -206,60 +200,6 @@ async fn jobs_now(tx: &mut PgConnection) -> Result<Vec<JobCount>, sqlx::Error> {
     )
     .fetch_all(tx)
     .await
-}
-
-/// Runs whose use no grant had room for.
-async fn overruns(tx: &mut PgConnection) -> Result<Vec<ExceptionLine>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"
-        select a.job_plan_id, r.cluster, r.slurm_job_id, r.recorded_at,
-            coalesce(sum(e.amount) filter (where e.unit = 'gpu_seconds'), 0)::bigint as "gpu_seconds!",
-            coalesce(sum(e.amount) filter (where e.unit = 'micro_sek'), 0)::bigint as "usek!"
-        from accounting.entry e
-            join accounting.run r using (run_id)
-            join broker.attempt a on a.hold_id = r.hold_id
-        where e.kind = 'overrun'
-        group by r.run_id, a.job_plan_id
-        "#,
-    )
-    .fetch_all(tx)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(ExceptionLine {
-                job_plan_id: row.job_plan_id,
-                cluster: row.cluster,
-                slurm_job_id: row.slurm_job_id,
-                since: row.recorded_at,
-                exception: Exception::Overrun {
-                    gpu_seconds: gpu_seconds(row.gpu_seconds)?,
-                    usek: usek(row.usek)?,
-                },
-            })
-        })
-        .collect()
-}
-
-/// Attempts that Slurm refused for good since `since`.
-async fn refusals(
-    tx: &mut PgConnection,
-    since: DateTime<Utc>,
-) -> Result<Vec<ExceptionLine>, sqlx::Error> {
-    let rows = sqlx::query!(
-        "select job_plan_id, cluster, slurm_job_id, created_at, refusal
-         from broker.attempt where state = 'refused' and created_at >= $1",
-        since,
-    )
-    .fetch_all(tx)
-    .await?;
-    let line = rows.into_iter().map(|row| ExceptionLine {
-        job_plan_id: row.job_plan_id,
-        cluster: row.cluster,
-        slurm_job_id: row.slurm_job_id,
-        since: row.created_at,
-        exception: Exception::Refused { why: row.refusal },
-    });
-    Ok(line.collect())
 }
 
 async fn dead_letters(tx: &mut PgConnection) -> Result<Vec<DeadLetter>, sqlx::Error> {

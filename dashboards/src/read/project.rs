@@ -1,12 +1,15 @@
 //! What the project page shows: grants, people, requests, permits, links and jobs.
 
-use accounting::ledger::{self, GrantBalance, LedgerError};
 use chrono::{DateTime, Utc};
-use record::{GpuSeconds, MicroSek};
+use record::GpuSeconds;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{JobLine, PersonRef, ProjectRef, Reader, gpu_seconds, impossible, job_line};
+use super::{JobLine, PersonRef, ProjectRef, Reader, gpu_seconds, job_line};
+
+mod grant;
+
+pub use grant::{Balance, ChangeLine, GrantEnd, GrantLine, is_used_first};
 
 /// The page of one project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct ProjectView {
     /// The project.
     pub project: ProjectRef,
     /// The agency it belongs to.
+    pub agency_id: Uuid,
+    /// Its name.
     pub agency_name: String,
     /// Its account in Slurm.
     pub slurm_account: String,
@@ -21,6 +26,8 @@ pub struct ProjectView {
     pub now: DateTime<Utc>,
     /// Its grants, oldest expiry first: the order in which holds use them.
     pub grants: Vec<GrantLine>,
+    /// What was changed about them after they were given, newest first.
+    pub changes: Vec<ChangeLine>,
     /// The people in it and their part.
     pub people: Vec<PersonLine>,
     /// What it has asked for, newest first.
@@ -35,53 +42,6 @@ pub struct ProjectView {
 
 /// How many jobs a page lists.
 pub const JOBS_SHOWN: i64 = 50;
-
-/// One grant and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantLine {
-    /// Its id.
-    pub grant_id: Uuid,
-    /// The class of GPU it is for.
-    pub class: String,
-    /// From when it can be used.
-    pub valid_from: DateTime<Utc>,
-    /// Until when it can be used; that instant is not part of it.
-    pub valid_until: DateTime<Utc>,
-    /// Where it stands in the ledger.
-    pub balance: Balance,
-}
-
-impl GrantLine {
-    /// True if a hold can use it at `now`.
-    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
-        self.valid_from <= now && now < self.valid_until
-    }
-}
-
-/// Where a grant stands in both units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Balance {
-    /// Time granted.
-    pub granted: GpuSeconds,
-    /// Time set aside by open holds.
-    pub held: GpuSeconds,
-    /// Time settled.
-    pub settled: GpuSeconds,
-    /// Time that can still be held.
-    pub available: GpuSeconds,
-    /// Time used that the grant had no room for; not part of what was granted.
-    pub overrun: GpuSeconds,
-    /// Money granted.
-    pub granted_usek: MicroSek,
-    /// Money set aside by open holds.
-    pub held_usek: MicroSek,
-    /// Money settled.
-    pub settled_usek: MicroSek,
-    /// Money that can still be held.
-    pub available_usek: MicroSek,
-    /// What the overrun would have cost.
-    pub overrun_usek: MicroSek,
-}
 
 /// One person of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +119,7 @@ pub async fn read(
     let project = sqlx::query!(
         r#"
         select p.slug, p.title, p.data_class = 'confidential' as "confidential!", p.slurm_account,
-            a.name as agency_name
+            p.agency_id, a.name as agency_name
         from quotas.project p join quotas.agency a using (agency_id)
         where p.project_id = $1
         "#,
@@ -175,62 +135,18 @@ pub async fn read(
             title: project.title,
             confidential: project.confidential,
         },
+        agency_id: project.agency_id,
         agency_name: project.agency_name,
         slurm_account: project.slurm_account,
         now,
-        grants: grants(&mut *tx, project_id).await?,
+        grants: grant::grants(&mut *tx, project_id).await?,
+        changes: grant::changes(&mut *tx, project_id).await?,
         people: people(&mut *tx, project_id).await?,
         requests: requests(&mut *tx, project_id).await?,
         permits: permits(&mut *tx, project_id).await?,
         links: links_of_project(&mut *tx, project_id).await?,
         jobs: job_line::latest(tx, job_line::Of::Project(project_id, reader), JOBS_SHOWN).await?,
     }))
-}
-
-/// The grants with their standing. What a balance means is the ledger's to say, so it is asked.
-async fn grants(tx: &mut PgConnection, project_id: Uuid) -> Result<Vec<GrantLine>, sqlx::Error> {
-    let rows = sqlx::query!(
-        "select g.grant_id, p.class, g.valid_from, g.valid_until
-         from quotas.grant g join quotas.pool p using (pool_id)
-         where g.project_id = $1
-         order by g.valid_until, g.grant_id",
-        project_id,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let mut grants = Vec::with_capacity(rows.len());
-    for row in rows {
-        let standing = match ledger::balance_of_grant(&mut *tx, row.grant_id).await {
-            Ok(standing) => standing,
-            Err(LedgerError::Database(error)) => return Err(error),
-            Err(contradiction) => return Err(impossible(contradiction)),
-        };
-        grants.push(GrantLine {
-            grant_id: row.grant_id,
-            class: row.class,
-            valid_from: row.valid_from,
-            valid_until: row.valid_until,
-            balance: Balance::from(standing),
-        });
-    }
-    Ok(grants)
-}
-
-impl From<GrantBalance> for Balance {
-    fn from(standing: GrantBalance) -> Self {
-        Self {
-            granted: standing.granted,
-            held: standing.held,
-            settled: standing.settled,
-            available: standing.available,
-            overrun: standing.overrun,
-            granted_usek: standing.granted_usek,
-            held_usek: standing.held_usek,
-            settled_usek: standing.settled_usek,
-            available_usek: standing.available_usek,
-            overrun_usek: standing.overrun_usek,
-        }
-    }
 }
 
 /// The members of today and whoever answers for the data.

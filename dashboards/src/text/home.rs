@@ -37,4 +37,9 @@ texts! {
     FINANCE_LEAD:
         "What every agency owes, down to one job, and the invoice drafts.",
         "Vad varje myndighet är skyldig, ned till ett enskilt jobb, och fakturautkasten.";
+    AGENCY_LEAD: "What happens at your agency's limits, and where its use stands.",
+        "Vad som händer vid myndighetens gränser, och var förbrukningen står.";
+    FUNDS: "Funds", "Finansieringar";
+    FUNDS_LEAD: "Terms, pools, and the proof that funds did not mix.",
+        "Villkor, pooler och beviset på att finansieringar inte blandats.";
 }

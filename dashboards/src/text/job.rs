@@ -30,6 +30,10 @@ texts! {
     WAITS_FOR_LINKS:
         "Waits until every staging link is verified. Not verified yet: {links}.",
         "Väntar tills varje datalänk är verifierad. Ännu inte verifierade: {links}.";
+    HELD_BACK:
+        "Held back by the agency's own decision on what happens at its limits.",
+        "Hålls kvar enligt myndighetens eget beslut om vad som händer vid dess gränser.";
+    SLURM_SAYS: "It waits in Slurm. Slurm's own reason:", "Det väntar i Slurm. Slurms eget skäl:";
     STARTED_AGAIN:
         "Slurm started the script {count} times. Every run is charged by what Slurm recorded.",
         "Slurm startade skriptet {count} gånger. Varje körning debiteras enligt Slurms uppgifter.";
@@ -52,6 +56,8 @@ texts! {
     SUM_EXPLAINED:
         "{seconds} GPU-seconds × {price} per GPU-hour × factor {factor} = {amount}",
         "{seconds} GPU-sekunder × {price} per GPU-timme × faktor {factor} = {amount}";
+    CLEARED: "Two people let the grant pay what ran past the hold: {seconds}, {amount}.",
+        "Två personer lät tilldelningen betala det som gick över det avsatta: {seconds}, {amount}.";
     OVERRUN_POSTED: "Above the hold", "Över det avsatta";
 
     METERED: "Metered use", "Uppmätt användning";

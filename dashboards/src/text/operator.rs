@@ -36,6 +36,63 @@ texts! {
         "täckningen är {share}; outnyttjad tid anges från 90 %";
     IDLE_COVERAGE: "coverage {share}", "täckning {share}";
 
+    UNIT: "Allocated by", "Fördelas per";
+    UNIT_SHARE: "{share} of a GPU", "{share} av en GPU";
+    OVER_ALLOCATION: "Over-allocation", "Överteckning";
+    NOT_OVER_ALLOCATED: "none: never more is granted than is reserved",
+        "ingen: aldrig mer beviljas än vad som är reserverat";
+    OVER_ALLOCATED: "factor {factor}, by plan: up to {hours} may be granted",
+        "faktor {factor}, enligt plan: upp till {hours} får beviljas";
+
+    SHARE: "How Slurm keeps it", "Så håller Slurm den";
+    SHARE_SET: "Decided", "Beslutat";
+    NONE_KEEPS:
+        "Nothing is kept apart in Slurm: the pool's jobs wait like everybody's, and research may have filled the cluster.",
+        "Inget hålls avskilt i Slurm: poolens jobb väntar som allas, och forskningen kan ha fyllt klustret.";
+    SET_ASIDE_KEEPS:
+        "A reservation keeps {nodes} for the fund's account; nothing else runs there.",
+        "En reservation håller {nodes} åt finansieringens konto; inget annat körs där.";
+    GUARANTEED_KEEPS:
+        "Its jobs may make research jobs give way (QOS), and the fund uses at most {count} GPUs of the type at once.",
+        "Dess jobb får tränga undan forskningens jobb (QOS), och finansieringen använder högst {count} GPU:er av typen samtidigt.";
+    CAPPED_KEEPS:
+        "Nothing is guaranteed; the fund's account uses at most {count} GPUs of the type at once.",
+        "Inget är garanterat; finansieringens konto använder högst {count} GPU:er av typen samtidigt.";
+    WHOLE_NODES:
+        "On Slurm 22.05 a reservation takes whole nodes, and does so in silence: asked for single GPUs it reserves their whole nodes and reports no error. These nodes stand still for everybody else whether they are used or not.",
+        "I Slurm 22.05 tar en reservation hela noder, och gör det utan att säga till: om man begär enstaka GPU:er reserveras hela noderna utan felmeddelande. Noderna står stilla för alla andra vare sig de används eller inte.";
+    RESERVATION_WRITTEN: "The broker wrote the reservation to Slurm", "Tjänsten skrev reservationen till Slurm";
+    RESERVATION_MISSING: "Not written to Slurm yet", "Ännu inte skriven till Slurm";
+    AGENCY_SHARES: "Shares of agencies", "Myndigheternas andelar";
+    NO_AGENCY_SHARES: "No agency's part of the pool is bounded.",
+        "Ingen myndighets del av poolen är begränsad.";
+    AT_MOST: "At most", "Högst";
+
+    KEPT: "What the broker keeps in Slurm", "Vad tjänsten håller i Slurm";
+    KEPT_LEAD:
+        "What the broker has written, by its own memory: no look at Slurm is behind these figures.",
+        "Vad tjänsten har skrivit, enligt dess eget minne: siffrorna är inte hämtade ur Slurm.";
+    NOTHING_KEPT: "The broker has written nothing to Slurm yet.",
+        "Tjänsten har inte skrivit något till Slurm än.";
+    OBJECTS: "Objects", "Objekt";
+    WRITTEN: "Written", "Skrivna";
+    UNDER_WAY: "Being changed", "Ändras";
+    LAST_WRITTEN: "Last written", "Senast skrivet";
+    DRIFT_IS_LIVE:
+        "What Slurm has at this moment, and what somebody changed there by hand, is shown by",
+        "Vad Slurm har just nu, och vad någon ändrat där för hand, visar";
+    DRIFT_IS_MENDED: "It is mended only by", "Det rättas bara med";
+
+    ALARM: "Jobs past the broker: {count}", "Jobb förbi tjänsten: {count}";
+    ALARM_WHY: "Somebody ran on the public sector's partitions or accounts without a plan. Look at each.",
+        "Någon har kört på offentlig sektors partitioner eller konton utan plan. Granska vart och ett.";
+    UNPLANNED_WHERE: "User {uid}, account {account}, partition {partition}.",
+        "Användare {uid}, konto {account}, partition {partition}.";
+    UNPLANNED_TOOK: "It took {hours}, charged to nobody. Close it with a reason:",
+        "Det tog {hours}, som ingen debiteras. Stäng med ett skäl:";
+    UNPLANNED_STILL_THERE: "It is being cancelled and is not over yet.",
+        "Det avbryts och är inte över än.";
+
     JOBS_NOW: "Jobs now", "Jobb nu";
     NO_JOBS_NOW: "No job is on its way or running.", "Inget jobb är på väg eller körs.";
     JOB_COUNT: "Jobs", "Jobb";
@@ -51,8 +108,9 @@ texts! {
     WHAT_TO_DO: "What to do", "Att göra";
 
     EXCEPTIONS: "Exceptions", "Avvikelser";
-    EXCEPTIONS_LEAD: "Use above a hold, and jobs that Slurm refused in the last {days} days.",
-        "Användning över det avsatta, och jobb som Slurm avvisat de senaste {days} dagarna.";
+    EXCEPTIONS_LEAD:
+        "Jobs that nobody planned, use above a hold that is not cleared, and jobs that Slurm refused in the last {days} days.",
+        "Jobb som ingen planerat, användning över det avsatta som inte är utredd, och jobb som Slurm avvisat de senaste {days} dagarna.";
     NO_EXCEPTIONS: "There is no open exception.", "Det finns ingen öppen avvikelse.";
     EXCEPTION: "Exception", "Avvikelse";
     OVERRUN_WHY: "{hours} ({amount}) ran past the hold and no grant had room. Two people have to clear it.",

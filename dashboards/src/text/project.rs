@@ -11,6 +11,20 @@ texts! {
         "Held and used together never pass what was granted.",
         "Avsatt och förbrukat tillsammans överstiger aldrig det beviljade.";
 
+    ORDER:
+        "Of several grants of one class and fund, the one that ends first is used first; what it lacks is taken from the next.",
+        "Av flera tilldelningar av samma klass och finansiering används den som går ut först; det som saknas tas från nästa.";
+    USED_FIRST: "Used first", "Används först";
+    CHANGES: "Changes of the grants", "Ändringar av tilldelningarna";
+    CHANGED_AT: "When", "När";
+    CHANGE: "Change", "Ändring";
+    FROM: "From", "Från";
+    TO: "To", "Till";
+    DECIDED_BY: "Decided by", "Beslutat av";
+    NOBODY_DECIDES: "no decision needed", "inget beslut behövs";
+    THE_FUND: "the fund", "finansieringen";
+    REPLACED_BY: "replaced by", "ersatt av";
+
     GRANTS: "Grants", "Tilldelningar";
     NO_GRANTS:
         "The project has no grant. Send a request; a decider answers it.",

@@ -36,6 +36,42 @@ texts! {
     APPROVED: "Approved", "Beviljad";
     REJECTED: "Rejected", "Avslagen";
 
+    TOPPED_UP: "Topped up", "Utökad";
+    GIVEN_BACK: "Given back", "Återlämnad";
+    TRANSFERRED: "Transferred", "Överförd";
+    CARRIED_OVER: "Carried over", "Förd till nytt år";
+    SUPERSEDED: "Superseded", "Ersatt";
+    EXPIRED: "Expired", "Utgången";
+
+    WARN: "Warn", "Varna";
+    STOP_NEW: "Stop new jobs", "Stoppa nya jobb";
+    LOWER_QOS: "Put last in the queue", "Ställ sist i kön";
+    HOLD_PENDING: "Hold waiting jobs", "Håll kvar väntande jobb";
+    CANCEL_RUNNING: "Cancel running jobs", "Avbryt pågående jobb";
+
+    SHARE_NONE: "Not kept apart", "Inte avskild";
+    SET_ASIDE: "Nodes set aside", "Avdelade noder";
+    GUARANTEED: "Guaranteed by preemption", "Garanterad genom företräde";
+    CAPPED: "Capped", "Begränsad";
+
+    UNIT_GPU: "GPU", "GPU";
+    UNIT_MIG: "MIG instance", "MIG-instans";
+    UNIT_NODE: "whole node", "hel nod";
+
+    PUBLIC_BODY: "Public body", "Offentligt organ";
+    SME: "Small or medium-sized enterprise", "Litet eller medelstort företag";
+    ACADEMIA: "Academia", "Akademi";
+    PUBLIC_SECTOR: "Public sector", "Offentlig sektor";
+    RESEARCH: "Research", "Forskning";
+    INNOVATION: "Innovation", "Innovation";
+
+    UNPLANNED_JOB: "Job that nobody planned", "Jobb som ingen planerat";
+
+    ACCOUNT: "Accounts", "Konton";
+    QOS: "QOS", "QOS";
+    USER: "Users under accounts", "Användare på konton";
+    RESERVATION: "Reservations", "Reservationer";
+
     STALE: "too few samples", "för få avläsningar";
     UNSUPPORTED: "the GPU has no such counter", "GPU:n saknar räknaren";
     NO_PERMISSION: "the agent may not read it", "agenten får inte läsa den";
@@ -87,6 +123,55 @@ pub(crate) const LINK: Words = &[
 pub(crate) const DECISION: Words =
     &[("undecided", UNDECIDED), ("approved", APPROVED), ("rejected", REJECTED)];
 
+/// What was changed about a grant.
+pub(crate) const GRANT_CHANGE: Words = &[
+    ("topped_up", TOPPED_UP),
+    ("given_back", GIVEN_BACK),
+    ("transferred", TRANSFERRED),
+    ("carried_over", CARRIED_OVER),
+    ("superseded", SUPERSEDED),
+    ("expired", EXPIRED),
+];
+
+/// How a grant came to its end.
+pub(crate) const GRANT_ENDING: Words = &[("superseded", SUPERSEDED), ("expired", EXPIRED)];
+
+/// What is done at a limit.
+pub(crate) const LIMIT_ACTION: Words = &[
+    ("warn", WARN),
+    ("stop_new", STOP_NEW),
+    ("lower_qos", LOWER_QOS),
+    ("hold_pending", HOLD_PENDING),
+    ("cancel_running", CANCEL_RUNNING),
+];
+
+/// How Slurm keeps a pool's share.
+pub(crate) const SHARE: Words = &[
+    ("none", SHARE_NONE),
+    ("set_aside", SET_ASIDE),
+    ("guaranteed", GUARANTEED),
+    ("capped", CAPPED),
+];
+
+/// What is allocated as one.
+pub(crate) const UNIT: Words =
+    &[("gpu", UNIT_GPU), ("mig_instance", UNIT_MIG), ("node", UNIT_NODE)];
+
+/// Kinds of applicant.
+pub(crate) const CATEGORY: Words =
+    &[("public_body", PUBLIC_BODY), ("sme", SME), ("academia", ACADEMIA)];
+
+/// What a fund's money is for.
+pub(crate) const PURPOSE: Words =
+    &[("public_sector", PUBLIC_SECTOR), ("research", RESEARCH), ("innovation", INNOVATION)];
+
+/// What happened that should not have.
+pub(crate) const EXCEPTION: Words = &[("unplanned_job", UNPLANNED_JOB)];
+
+/// Kinds of objects that the broker keeps in Slurm.
+pub(crate) const SLURM_OBJECT: Words =
+    &[("account", ACCOUNT), ("qos", QOS), ("user", USER), ("reservation", RESERVATION)];
+
 /// Why a counter could not be read.
 pub(crate) const MISSING: Words = &[
     ("stale", STALE),
@@ -111,6 +196,14 @@ pub(crate) fn family(name: &str) -> Option<Words> {
         "role" => Some(ROLE),
         "link" => Some(LINK),
         "decision" => Some(DECISION),
+        "grant_change" => Some(GRANT_CHANGE),
+        "grant_ending" => Some(GRANT_ENDING),
+        "limit_action" => Some(LIMIT_ACTION),
+        "share" => Some(SHARE),
+        "unit" => Some(UNIT),
+        "category" => Some(CATEGORY),
+        "purpose" => Some(PURPOSE),
+        "exception" => Some(EXCEPTION),
         "missing" => Some(MISSING),
         "counter" => Some(COUNTER),
         _ => None,

@@ -44,6 +44,8 @@ fn attempt() -> AttemptView {
         slurm_job_id: 500_017,
         state: "settled".to_owned(),
         slurm_state: Some("COMPLETED".to_owned()),
+        slurm_reason: None,
+        held_back: false,
         refusal: None,
         admitted_at: at("2027-03-03T08:20:01Z"),
         queued_at: Some(at("2027-03-03T08:20:02Z")),
@@ -64,6 +66,8 @@ fn attempt() -> AttemptView {
             chargeable: true,
             charged: seconds(4_502),
             charged_usek: usek(62_527_778),
+            cleared: seconds(0),
+            cleared_usek: usek(0),
             overrun: seconds(0),
         }],
         metered: Metered {
@@ -103,6 +107,7 @@ pub(crate) fn running_job() -> JobView {
     let waiting = AttemptView {
         state: "submitted".to_owned(),
         slurm_state: Some("PENDING".to_owned()),
+        held_back: true,
         started_at: None,
         ended_at: None,
         settled_at: None,

@@ -1,15 +1,23 @@
 //! Views made by hand, as a small installation would have them: used by the tests of the pages and
 //! by the example that writes the pages to files.
 
+mod agency;
+mod crisis;
 mod finance;
+mod fund;
 mod job;
 mod operator;
 mod project;
+mod why;
 
+pub(crate) use agency::{agency, agency_in_dry_run, new_agency};
+pub(crate) use crisis::{crisis, proposed_crisis};
 pub(crate) use finance::finance;
+pub(crate) use fund::{broken_fund, fund};
 pub(crate) use job::{confidential_job, refused_job, running_job};
 pub(crate) use operator::{operator, quiet_operator};
 pub(crate) use project::{home, project};
+pub(crate) use why::{why_job, why_project};
 
 use chrono::{DateTime, Utc};
 use dashboards::{
@@ -25,6 +33,7 @@ pub(crate) fn frame(language: Language, roles: &[&str]) -> Frame {
         language,
         person_name: Some("Astrid Lind".to_owned()),
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        agency_ids: vec![id(3)],
         simulated: vec!["NVML".to_owned(), "SFTP store".to_owned()],
     }
 }

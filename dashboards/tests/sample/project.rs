@@ -1,13 +1,16 @@
 //! A project and a start page made by hand.
 
 use dashboards::read::{
-    JobLine,
+    AgencyRef, JobLine,
     home::{HomeView, OpenRequest, ProjectLine},
-    project::{Balance, GrantLine, PermitLine, PersonLine, ProjectView, RequestLine},
+    project::{
+        Balance, ChangeLine, GrantEnd, GrantLine, PermitLine, PersonLine, ProjectView, RequestLine,
+    },
 };
 
 use super::{
-    astrid, at, confidential_job, erased, hours, id, kronor, roads, seconds, stroke, usek,
+    astrid, at, confidential_job, erased, fund::public_sector, hours, id, kronor, roads, seconds,
+    stroke, usek,
 };
 
 fn job(number: u128, name: &str, state: &str) -> JobLine {
@@ -32,14 +35,24 @@ fn job(number: u128, name: &str, state: &str) -> JobLine {
 pub(crate) fn project() -> ProjectView {
     ProjectView {
         project: stroke(),
+        agency_id: id(3),
         agency_name: "Region Mitten".to_owned(),
         slurm_account: "mimer_stroke".to_owned(),
         now: at("2027-03-04T10:00:00Z"),
         grants: vec![
-            grant(40, "2027-02-01", "2027-03-01", [500, 0, 487, 13]),
+            GrantLine {
+                end: Some(GrantEnd {
+                    ending: "expired".to_owned(),
+                    superseded_by: None,
+                    ended_at: at("2027-02-28T23:00:10Z"),
+                }),
+                ..grant(40, "2027-02-01", "2027-03-01", [487, 0, 487, 0])
+            },
             grant(41, "2027-02-01", "2027-07-01", [12_000, 240, 3_408, 8_352]),
-            grant(42, "2027-07-01", "2028-01-01", [6_000, 0, 0, 6_000]),
+            grant(42, "2027-03-01", "2028-01-01", [6_003, 0, 0, 6_003]),
+            grant(43, "2027-07-01", "2028-01-01", [800, 0, 0, 800]),
         ],
+        changes: changes(),
         people: vec![
             PersonLine { person: astrid(), controller: false, member: true },
             PersonLine { person: erased(), controller: false, member: true },
@@ -85,8 +98,10 @@ fn grant(number: u128, from: &str, until: &str, hours_of: [i64; 4]) -> GrantLine
     GrantLine {
         grant_id: id(number),
         class: "h200".to_owned(),
+        fund: public_sector(),
         valid_from: midnight(from),
         valid_until: midnight(until),
+        end: None,
         balance: Balance {
             granted: hours(granted),
             held: hours(held),
@@ -100,6 +115,30 @@ fn grant(number: u128, from: &str, until: &str, hours_of: [i64; 4]) -> GrantLine
             overrun_usek: usek(0),
         },
     }
+}
+
+fn changes() -> Vec<ChangeLine> {
+    let change = |number: u128, kind: &str, grant: u128, other: Option<u128>| ChangeLine {
+        change_id: id(number),
+        kind: kind.to_owned(),
+        grant_id: id(grant),
+        other_grant_id: other.map(id),
+        gpu_seconds: hours(13),
+        usek: kronor(650),
+        decided_by: (!matches!(kind, "expired" | "given_back")).then(erased),
+        changed_at: at("2027-02-28T23:00:10Z"),
+    };
+    vec![
+        ChangeLine {
+            gpu_seconds: hours(3),
+            usek: kronor(150),
+            ..change(46, "carried_over", 40, Some(42))
+        },
+        change(45, "expired", 40, None),
+        change(47, "transferred", 41, Some(48)),
+        change(49, "superseded", 39, Some(41)),
+        change(44, "topped_up", 41, None),
+    ]
 }
 
 /// The start page of somebody in two projects who also decides.
@@ -117,6 +156,8 @@ pub(crate) fn home() -> HomeView {
                 available: hours(120),
             },
         ],
+        agencies: vec![AgencyRef { agency_id: id(3), name: "Region Mitten".to_owned() }],
+        funds: vec![public_sector()],
         jobs: project().jobs,
         open_requests: Some(vec![OpenRequest {
             request_id: id(51),

@@ -4,10 +4,12 @@
 //! allow.
 
 mod rows;
+pub(crate) mod tree;
 
 use accounting::{
     hold::{self, NewRun, Payer, Place, Settle},
     ledger::{self, OpenGrant},
+    overrun::{self, Clearing, NewClearing},
     rate_card::{self, NewRate, NewRateCard},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -39,8 +41,8 @@ pub(crate) fn usek(amount: i64) -> MicroSek {
 }
 
 /// Ids that can be told apart when a test fails.
-const AGENCY: Uuid = Uuid::from_u128(1);
-const FUND: Uuid = Uuid::from_u128(2);
+pub(crate) const AGENCY: Uuid = Uuid::from_u128(1);
+pub(crate) const FUND: Uuid = Uuid::from_u128(2);
 const POOL: Uuid = Uuid::from_u128(3);
 const PROJECT: Uuid = Uuid::from_u128(4);
 const GRANT: Uuid = Uuid::from_u128(5);
@@ -152,6 +154,39 @@ impl Site {
         };
         let settle = Settle { hold_id: HOLD, runs: vec![run] };
         hold::settle(tx, &settle, &self.stamp()).await.expect("the ledger takes it");
+    }
+
+    /// Opens the later grant of [`tree`] in the ledger.
+    pub(crate) async fn open_later_grant(&self, grant_id: Uuid) {
+        let grant = OpenGrant {
+            grant_id,
+            pool_id: POOL,
+            fund_id: FUND,
+            gpu_seconds: gpu_seconds(36_000),
+            usek: usek(1_000_000_000),
+        };
+        let mut tx = self.db.begin().await.expect("the database answers");
+        ledger::open_grant(&mut tx, &grant, &self.stamp()).await.expect("the ledger takes it");
+        tx.commit().await.expect("the database answers");
+    }
+
+    /// Writes an overrun off, as two people do.
+    pub(crate) async fn write_off(&self, time: GpuSeconds, money: MicroSek) {
+        let clearing = NewClearing {
+            clearing_id: Uuid::from_u128(17),
+            grant_id: GRANT,
+            gpu_seconds: time,
+            usek: money,
+            how: Clearing::WriteOff,
+            proposed_by: DECIDER,
+        };
+        let mut tx = self.db.begin().await.expect("the database answers");
+        let stamp = self.stamp();
+        overrun::propose(&mut tx, &clearing, &stamp).await.expect("the ledger takes it");
+        overrun::confirm(&mut tx, clearing.clearing_id, CONTROLLER, &stamp)
+            .await
+            .expect("the ledger takes it");
+        tx.commit().await.expect("the database answers");
     }
 
     /// One minute of GPU `minor` from `from`: energy in mJ and Σ utilization × time, or neither.

@@ -27,7 +27,7 @@ pub(crate) async fn install(db: &PgPool) {
     }
 }
 
-async fn run(db: &PgPool, sql: String) {
+pub(super) async fn run(db: &PgPool, sql: String) {
     let shown = sql.lines().next().unwrap_or_default().to_owned();
     sqlx::raw_sql(AssertSqlSafe(sql))
         .execute(db)

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::{
     Language, moment,
     read::job::{AttemptView, JobView},
-    text::{Text, job as text},
+    text::{Text, job as text, why as why_text},
 };
 
 /// One step of the walk.
@@ -99,9 +99,17 @@ fn waiting(l: Language, view: &JobView, attempt: &AttemptView) -> Markup {
         .map(|link| link.dataset.as_str())
         .collect();
     let held = matches!(attempt.state.as_str(), "admitted" | "submitted");
+    let waits = held || attempt.state == "released";
     html! {
+        @if attempt.held_back && waits { p.notice.warn { (l.say(text::HELD_BACK)) } }
         @if held && !unverified.is_empty() {
             p.notice { (l.fill(text::WAITS_FOR_LINKS, &[("links", &unverified.join(", "))])) }
+        }
+        @if let (Some(reason), "released") = (&attempt.slurm_reason, attempt.state.as_str()) {
+            p.notice { (l.say(text::SLURM_SAYS)) " " code { (reason) } }
+        }
+        @if waits {
+            p { a href={ "/jobs/" (view.job_plan_id) "/why" } { (l.say(why_text::TITLE)) } }
         }
     }
 }

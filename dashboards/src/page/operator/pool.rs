@@ -4,14 +4,17 @@ use crate::text::Say as _;
 use maud::{Markup, html};
 use record::GpuSeconds;
 
-use super::super::part;
+use super::{super::part, share};
 use crate::{
     Language,
     chart::{self, Kind},
     figure, moment,
     read::operator::{METERED_DAYS, PoolLine},
-    text::{Text, frame as shared, operator as text},
+    text::{Text, frame as shared, operator as text, word},
 };
+
+/// All of something, in parts per million.
+const WHOLE_PPM: i64 = 1_000_000;
 
 /// Draws the pool; `place` tells the pools of one page apart.
 pub(super) fn render(l: Language, pool: &PoolLine, place: usize) -> Markup {
@@ -30,10 +33,13 @@ pub(super) fn render(l: Language, pool: &PoolLine, place: usize) -> Markup {
         div.card.pool {
             h3 { (caption) }
             dl.facts {
-                div { dt { (l.say(text::FUND)) } dd { (pool.fund_name) } }
+                div { dt { (l.say(text::FUND)) } dd { (part::fund_link(&pool.fund)) } }
                 div { dt { (l.say(shared::PARTITION)) } dd { (pool.partition) } }
                 div { dt { (l.say(shared::VALID)) } dd { (moment::window(pool.valid_from, pool.valid_until)) } }
+                div { dt { (l.say(text::UNIT)) } dd { (unit(l, pool)) } }
+                div { dt { (l.say(text::OVER_ALLOCATION)) } dd { (over_allocation(l, pool)) } }
             }
+            (share::render(l, pool))
             (part::table(&caption_id, &caption, &head, html! {
                 tbody {
                     (row(Kind::Reserved, shared::RESERVED, text::RESERVED_MEANING, pool.reserved))
@@ -43,6 +49,32 @@ pub(super) fn render(l: Language, pool: &PoolLine, place: usize) -> Markup {
                     (idle(l, pool))
                 }
             }))
+            (share::agencies(l, pool, (&caption, place)))
+        }
+    }
+}
+
+/// What is allocated as one.
+fn unit(l: Language, pool: &PoolLine) -> Markup {
+    html! {
+        (l.word(word::UNIT, &pool.unit))
+        @if let Some(share) = pool.unit_share_ppm.and_then(|ppm| figure::percent(ppm, WHOLE_PPM, l)) {
+            " (" (l.fill(text::UNIT_SHARE, &[("share", &share)])) ")"
+        }
+    }
+}
+
+/// By how much more is promised than there is.
+fn over_allocation(l: Language, pool: &PoolLine) -> Markup {
+    let factor = figure::factor(pool.over_allocation_ppm, l);
+    html! {
+        @if pool.over_allocation_ppm == WHOLE_PPM {
+            (l.say(text::NOT_OVER_ALLOCATED))
+        } @else {
+            (l.fill(text::OVER_ALLOCATED, &[
+                ("factor", &factor),
+                ("hours", &part::hours(l, pool.promised)),
+            ]))
         }
     }
 }

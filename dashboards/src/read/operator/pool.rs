@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        gpu_seconds,
+        FundRef, gpu_seconds,
         metering::{self, Metered},
     },
-    PoolLine,
+    PoolLine, share,
 };
 
 /// Every pool with its standing at `now` and the metered use of its jobs since `since`.
@@ -22,20 +22,25 @@ pub(super) async fn pools(
     now: DateTime<Utc>,
 ) -> Result<Vec<PoolLine>, sqlx::Error> {
     let mut metered = metered_by_pool(&mut *tx, since, now).await?;
+    let mut shares = share::shares(&mut *tx).await?;
+    let mut agency_shares = share::agency_shares(&mut *tx).await?;
     let rows = sqlx::query!(
         r#"
-        select p.pool_id, f.name as fund_name, p.cluster, p.class, p.partition, p.valid_from,
-            p.valid_until, p.gpu_seconds as reserved,
-            coalesce(o.granted, 0)::bigint as "granted!", coalesce(b.held, 0)::bigint as "held!",
+        select p.pool_id, p.fund_id, f.name as fund_name, p.cluster, p.class, p.partition,
+            p.valid_from, p.valid_until, p.unit::text as "unit!", p.unit_share_ppm,
+            p.over_allocation_ppm, p.gpu_seconds as reserved,
+            (p.gpu_seconds + coalesce(o.extra, 0))::bigint as "promised!",
+            coalesce(b.granted, 0)::bigint as "granted!", coalesce(b.held, 0)::bigint as "held!",
             coalesce(b.used, 0)::bigint as "used!"
         from quotas.pool p
             join quotas.fund f using (fund_id)
             left join lateral (
-                select sum(gpu_seconds) as granted
-                from accounting.grant_opening where pool_id = p.pool_id
+                select sum(gpu_seconds) as extra
+                from accounting.over_allocation where pool_id = p.pool_id
             ) o on true
             left join lateral (
-                select sum(k.amount) filter (where k.kind = 'held') as held,
+                select sum(k.amount) filter (where k.kind in ('free', 'held', 'settled')) as granted,
+                    sum(k.amount) filter (where k.kind = 'held') as held,
                     sum(k.amount) filter (where k.kind = 'settled') as used
                 from accounting.grant_opening g
                     join accounting.account a on a.owner_id = g.grant_id and a.unit = 'gpu_seconds'
@@ -52,12 +57,18 @@ pub(super) async fn pools(
             let (metered, idle_usek) = metered.remove(&row.pool_id).unwrap_or_default();
             Ok(PoolLine {
                 pool_id: row.pool_id,
-                fund_name: row.fund_name,
+                fund: FundRef { fund_id: row.fund_id, name: row.fund_name },
                 cluster: row.cluster,
                 class: row.class,
                 partition: row.partition,
                 valid_from: row.valid_from,
                 valid_until: row.valid_until,
+                unit: row.unit,
+                unit_share_ppm: row.unit_share_ppm,
+                share: shares.remove(&row.pool_id).unwrap_or_default(),
+                agency_shares: agency_shares.remove(&row.pool_id).unwrap_or_default(),
+                over_allocation_ppm: row.over_allocation_ppm,
+                promised: gpu_seconds(row.promised)?,
                 reserved: gpu_seconds(row.reserved)?,
                 granted: gpu_seconds(row.granted)?,
                 held: gpu_seconds(row.held)?,
