@@ -85,6 +85,20 @@ impl Ground {
         options.connect().await.context("connecting as the database's owner")
     }
 
+    /// Has PostgreSQL count what the tables hold, as it does by itself in an hour.
+    pub(super) async fn tell_the_planner(&self) -> Result<()> {
+        let mut owner = self.owner().await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select format('%I.%I', schemaname, tablename) from pg_tables
+             where tableowner = current_user",
+        )
+        .fetch_all(&mut owner)
+        .await?;
+        let statement = format!("analyze {}", tables.join(", "));
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut owner).await?;
+        Ok(())
+    }
+
     /// Ends the gateway and the database, and removes the directory.
     pub(super) async fn leave(self) -> Result<()> {
         let Self { app, gateway, databases, workspace } = self;

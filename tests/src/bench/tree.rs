@@ -79,8 +79,7 @@ impl Tree {
             slugs.push(slug);
         }
         ground.write_accounts(LOGIN, &slugs)?;
-        let mut owner = ground.owner().await?;
-        sqlx::query("analyze").execute(&mut owner).await.context("telling the planner")?;
+        ground.tell_the_planner().await?;
         Ok(Self { person_id: gardener.person_id, project_ids })
     }
 }
