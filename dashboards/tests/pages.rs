@@ -346,7 +346,9 @@ fn a_crisis_names_both_people_and_what_nobody_paid() {
         assert!(html.contains(text), "{text}");
     }
     let waits = page::crisis::render(&sample::proposed_crisis(), &frame(Language::English, &[]));
-    assert!(waits.into_string().contains("it takes a second person"));
+    let waits = waits.into_string();
+    assert!(waits.contains("it takes a second person"));
+    assert!(!waits.contains("id=\"report\""), "nothing has happened that could be reported");
 }
 
 #[test]

@@ -227,3 +227,21 @@ fn no_leftover_marker_stands_without_an_issue() {
         }
     }
 }
+
+/// Every test that `docs/REQUIREMENTS.md` names is there, and its count of shown rows is true.
+#[test]
+fn requirements_name_tests_that_exist() {
+    let root = root();
+    let text = fs::read_to_string(root.join("docs/REQUIREMENTS.md")).unwrap();
+    let mut faults = Vec::new();
+    for quoted in text.split('`').skip(1).step_by(2) {
+        let Some((path, name)) = quoted.split_once(".rs::") else { continue };
+        let source = fs::read_to_string(root.join(format!("{path}.rs"))).unwrap_or_default();
+        if !source.contains(&format!("fn {name}(")) {
+            faults.push(quoted.to_owned());
+        }
+    }
+    assert!(faults.is_empty(), "tests that are not there: {faults:?}");
+    let shown = text.lines().filter(|line| line.contains("| shown by `")).count();
+    assert!(text.contains(&format!("{shown} of 92 are shown")), "{shown} rows are shown");
+}

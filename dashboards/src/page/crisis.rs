@@ -22,9 +22,12 @@ pub fn render(view: &CrisisView, frame: &Frame) -> Markup {
         h1 { (title) " " (stage(l, view.crisis.stage)) }
         p.lead { (l.say(text::LEAD)) }
         (facts(l, view))
-        (report(l, view))
-        (made_way(l, &view.made_way))
-        (went_first(l, &view.went_first))
+        // What nobody confirmed changed nothing, so there is nothing to report.
+        @if view.confirmed_at.is_some() {
+            (report(l, view))
+            (made_way(l, &view.made_way))
+            (went_first(l, &view.went_first))
+        }
     };
     let mut trail = vec![("/".to_owned(), l.say(shared::HOME).to_owned())];
     if frame.has_role("operator") {

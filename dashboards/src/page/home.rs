@@ -4,13 +4,17 @@ use crate::text::Say as _;
 use maud::{Markup, html};
 
 use super::{
+    crisis,
     frame::{Frame, Page, Section, document},
     part::{self, figures, words},
 };
 use crate::{
     Language, moment,
-    read::home::{HomeView, OpenRequest, ProjectLine},
-    text::{frame as shared, home as text, word},
+    read::{
+        crisis::CrisisLine,
+        home::{HomeView, OpenRequest, ProjectLine},
+    },
+    text::{crisis as crisis_text, frame as shared, home as text, word},
 };
 
 /// Draws the start page.
@@ -24,6 +28,7 @@ pub fn render(view: &HomeView, frame: &Frame) -> Markup {
             }
         }
         (roles(frame))
+        (crises(l, &view.crises))
         (for_roles(view, frame))
         @if let Some(requests) = &view.open_requests { (open_requests(l, requests)) }
         section aria-labelledby="projects" {
@@ -57,6 +62,21 @@ fn roles(frame: &Frame) -> Markup {
                     @if place > 0 { ", " }
                     (l.word(word::ROLE, role))
                 }
+            }
+        }
+    }
+}
+
+/// Crises that somebody should know of, each with what it waits for.
+fn crises(l: Language, crises: &[CrisisLine]) -> Markup {
+    html! {
+        @if !crises.is_empty() {
+            section.notice.warn aria-labelledby="crises" {
+                h2 #crises { (l.say(crisis_text::CRISES)) }
+                ul { @for line in crises { li {
+                    a href={ "/crises/" (line.crisis_id) } { (moment::at_minute(line.proposed_at)) } " "
+                    (crisis::stage(l, line.stage))
+                } } }
             }
         }
     }

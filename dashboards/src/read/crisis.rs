@@ -116,6 +116,16 @@ pub(super) async fn latest(
     Ok(lines)
 }
 
+/// Those of the latest crises that are active or wait for a second person.
+pub(super) async fn open(
+    tx: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<Vec<CrisisLine>, sqlx::Error> {
+    let mut lines = latest(tx, now).await?;
+    lines.retain(|line| matches!(line.stage, Stage::Proposed | Stage::Active));
+    Ok(lines)
+}
+
 struct CrisisRow {
     crisis_id: Uuid,
     project_ids: Vec<Uuid>,

@@ -5,7 +5,11 @@ use record::GpuSeconds;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{AgencyRef, FundRef, JobLine, ProjectRef, gpu_seconds, job_line};
+use super::{
+    AgencyRef, FundRef, JobLine, ProjectRef,
+    crisis::{self, CrisisLine},
+    gpu_seconds, job_line,
+};
 
 /// How many jobs the start page lists.
 const JOBS_SHOWN: i64 = 10;
@@ -17,7 +21,7 @@ pub struct ReadHome {
     pub person_id: Uuid,
     /// True for a decider, who also sees the requests that wait.
     pub decides: bool,
-    /// True for those who may open the pages of funds.
+    /// True for those who may open the pages of funds and crises.
     pub oversees: bool,
     /// The instant that decides which grants are valid.
     pub now: DateTime<Utc>,
@@ -32,6 +36,8 @@ pub struct HomeView {
     pub agencies: Vec<AgencyRef>,
     /// The funds, the one that ends last first; none for who may not open their pages.
     pub funds: Vec<FundRef>,
+    /// Crises that are active or wait for a second person; none for who may not open their pages.
+    pub crises: Vec<CrisisLine>,
     /// The person's latest jobs, newest first.
     pub jobs: Vec<JobLine>,
     /// The requests that wait for a decision; `None` if deciding is not the person's part.
@@ -69,10 +75,15 @@ pub struct OpenRequest {
 /// Reads the start page.
 pub async fn read(tx: &mut PgConnection, ask: ReadHome) -> Result<HomeView, sqlx::Error> {
     let open_requests = if ask.decides { Some(open_requests(&mut *tx).await?) } else { None };
-    let funds = if ask.oversees { funds(&mut *tx).await? } else { Vec::new() };
+    let (funds, crises) = if ask.oversees {
+        (funds(&mut *tx).await?, crisis::open(&mut *tx, ask.now).await?)
+    } else {
+        (Vec::new(), Vec::new())
+    };
     Ok(HomeView {
         agencies: agencies(&mut *tx, ask.person_id).await?,
         funds,
+        crises,
         projects: projects(&mut *tx, ask.person_id, ask.now).await?,
         jobs: job_line::latest(tx, job_line::Of::Person(ask.person_id), JOBS_SHOWN).await?,
         open_requests,

@@ -9,8 +9,8 @@ use dashboards::read::{
 };
 
 use super::{
-    astrid, at, confidential_job, erased, fund::public_sector, hours, id, kronor, roads, seconds,
-    stroke, usek,
+    astrid, at, confidential_job, crisis::crisis_proposed, erased, fund::public_sector, hours, id,
+    kronor, roads, seconds, stroke, usek,
 };
 
 fn job(number: u128, name: &str, state: &str) -> JobLine {
@@ -158,6 +158,7 @@ pub(crate) fn home() -> HomeView {
         ],
         agencies: vec![AgencyRef { agency_id: id(3), name: "Region Mitten".to_owned() }],
         funds: vec![public_sector()],
+        crises: vec![crisis_proposed()],
         jobs: project().jobs,
         open_requests: Some(vec![OpenRequest {
             request_id: id(51),

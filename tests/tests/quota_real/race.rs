@@ -20,7 +20,8 @@ const HOLD: i64 = 60 + 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_attempts_never_exceed_the_grant() -> Result<()> {
-    let seed = std::env::var("MIMER_RACE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
+    let seed =
+        std::env::var("MIMER_RACE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);
     println!("seed {seed}; MIMER_RACE_SEED={seed} repeats the clients' choices");
     let rig = Arc::new(Rig::begin(1, &json!({ "mode": "none" }), ROOM * HOLD).await?);
     let done = Arc::new(AtomicBool::new(false));

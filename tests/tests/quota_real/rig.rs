@@ -127,7 +127,10 @@ impl Rig {
     /// Plans a job of so many GPUs that sleeps, and returns the plan's id.
     pub(crate) async fn plan(&self, gpus: i64, sleep_s: u32, wall_time_s: i64) -> Result<Uuid> {
         let job_plan_id = id::fresh();
-        self.people.anna.post(&self.plans(), &body(job_plan_id, gpus, sleep_s, wall_time_s)).await?;
+        self.people
+            .anna
+            .post(&self.plans(), &body(job_plan_id, gpus, sleep_s, wall_time_s))
+            .await?;
         Ok(job_plan_id)
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     model::{Answer, Model, State},
-    step::{Ask, Figures, Ran, Step},
+    step::{Ask, Drawn, Figures, Ran, Step},
 };
 use crate::{
     hold::{self, NewRun, Payer, Place, ReleaseReason, Settle},
@@ -49,12 +49,14 @@ pub(super) type Tally = BTreeMap<&'static str, (u64, u64)>;
 pub(super) async fn history(
     db: &PgPool,
     rates: [Uuid; 2],
-    steps: &[Step],
+    steps: &[Drawn],
     tally: &mut Tally,
 ) -> Result<(), String> {
     let names = Names { history: id::fresh().as_u128() & !0xFFFF_FFFF, rates };
     let mut model = Model::default();
-    for (number, step) in steps.iter().enumerate() {
+    for (number, drawn) in steps.iter().enumerate() {
+        let aimed = drawn.aimed.then(|| model.aim(&drawn.step));
+        let step = aimed.as_ref().unwrap_or(&drawn.step);
         let now = noon() + TimeDelta::seconds(i64::try_from(number).unwrap());
         let stamp = Stamp { actor: Actor::Program("test"), now, why: None, trace_id: Uuid::nil() };
         let mut tx = db.begin().await.unwrap();

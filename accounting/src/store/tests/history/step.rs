@@ -15,7 +15,7 @@ const ATTEMPTS: usize = 8;
 const TRANSFERS: usize = 14;
 const RUNS: usize = 24;
 const CLEARINGS: usize = 6;
-const PEOPLE: usize = 3;
+pub(super) const PEOPLE: usize = 3;
 
 /// Time and money, as plain figures.
 pub(super) type Figures = (i64, i64);
@@ -45,6 +45,13 @@ pub(super) struct Proposal {
 
 /// A run to settle a hold with.
 pub(super) type Ran = (usize, i64, bool);
+
+/// A step as it was drawn; an aimed one is fitted to what there is when it is taken.
+#[derive(Clone, Debug)]
+pub(super) struct Drawn {
+    pub(super) aimed: bool,
+    pub(super) step: Step,
+}
 
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -91,34 +98,47 @@ impl Step {
 }
 
 /// Two funds, three pools and four grants, so that the rest of a history has something to do.
-pub(super) fn opening() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn opening() -> impl Strategy<Value = Vec<Drawn>> {
     let grant = |grant, pool, fund| {
-        figures(150, 400).prop_map(move |figures| Step::OpenGrant { grant, pool, fund, figures })
+        (20..150_i64, 30..400_i64).prop_map(move |figures| Step::OpenGrant {
+            grant,
+            pool,
+            fund,
+            figures,
+        })
     };
     let fund = |fund| (300..1_500_i64).prop_map(move |ceiling| Step::OpenFund { fund, ceiling });
     let pool = |pool| (150..500_i64).prop_map(move |size| Step::OpenPool { pool, size });
     let first = (fund(0), fund(1), pool(0), pool(1), pool(2));
     let then = (grant(0, 0, 0), grant(1, 0, 0), grant(2, 1, 0), grant(3, 2, 1));
-    (first, then).prop_map(|((a, b, c, d, e), (f, g, h, i))| vec![a, b, c, d, e, f, g, h, i])
+    (first, then).prop_map(|((a, b, c, d, e), (f, g, h, i))| {
+        let steps = [a, b, c, d, e, f, g, h, i];
+        steps.into_iter().map(|step| Drawn { aimed: false, step }).collect()
+    })
+}
+
+/// Any operation, aimed three times out of four.
+pub(super) fn any() -> impl Strategy<Value = Drawn> {
+    (0..4_u8, operation()).prop_map(|(chance, step)| Drawn { aimed: chance > 0, step })
 }
 
 /// Any operation, those that matter most the most often.
-pub(super) fn any() -> impl Strategy<Value = Step> {
+fn operation() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => ask().prop_map(Step::Place),
-        6 => (0..HOLDS, vec((0..RUNS, 0..90_i64, every::<u8>()), 0..4)).prop_map(|(hold, runs)| {
+        6 => (0..HOLDS, vec((0..RUNS, 0..150_i64, every::<u8>()), 0..4)).prop_map(|(hold, runs)| {
             let runs = runs.into_iter().map(|(run, time, chance)| (run, time, chance > 30));
             Step::Settle { hold, runs: runs.collect() }
         }),
         3 => (0..HOLDS, every::<bool>())
             .prop_map(|(hold, cancelled)| Step::Release { hold, cancelled }),
         2 => (0..HOLDS, ask()).prop_map(|(old, ask)| Step::Replace { old, ask }),
-        3 => proposal().prop_map(Step::Propose),
-        3 => (0..CLEARINGS, 0..PEOPLE)
+        4 => proposal().prop_map(Step::Propose),
+        5 => (0..CLEARINGS, 0..PEOPLE)
             .prop_map(|(clearing, by)| Step::Confirm { clearing, by }),
         1 => (0..CLEARINGS, 0..PEOPLE).prop_map(|(clearing, by)| Step::Reject { clearing, by }),
         8 => moving(),
-        2 => opening_more(),
+        3 => opening_more(),
     ]
 }
 
