@@ -30,12 +30,18 @@ pub(crate) async fn what_a_permit_allows(stage: &mut Stage) -> Result<()> {
     let sent = post(&anna, job_plans(&early), plan.clone());
     stage.refuses(sent, 409, "permit_not_yet_valid", &["not valid before 20"]).await?;
 
+    let short = stage.story.granted_beside("permit-short", "confidential", &TERMS).await?;
+    permit_for_anna(stage, &short, in_seconds(-60), in_seconds(60)).await?;
+    let sent = post(&anna, job_plans(&short), plan.clone());
+    let words = ["before a job of 2 min could", "shorter wall time"];
+    stage.refuses(sent, 409, "permit_ends_too_soon", &words).await?;
+
     let late = stage.story.granted_beside("permit-over", "confidential", &TERMS).await?;
     permit_for_anna(stage, &late, in_seconds(-60), in_seconds(2)).await?;
     let quotes = format!("/v1/projects/{}/quotes", late.project_id);
     until_some(&stage.site, "the permit to be over", BOUND, async || {
         let quoted = anna.send(reqwest::Method::POST, &quotes, Some(&plan)).await?;
-        Ok((quoted.status == 409).then_some(()))
+        Ok((quoted.body["error"]["code"] == "permit_expired").then_some(()))
     })
     .await?;
     let sent = post(&anna, job_plans(&late), plan.clone());
