@@ -55,7 +55,8 @@ async fn two_people_start_a_crisis_and_it_ends_by_itself() -> Result<()> {
     let made_way = report["made_way"].as_array().cloned().unwrap_or_default();
     ensure!(!preempted.is_empty() && made_way.len() == preempted.len(), "{report} {preempted:?}");
     for row in &preempted {
-        let told = made_way.iter().find(|it| it["slurm_job_id"].to_string() == row.job_id);
+        let job_id: i64 = row.job_id.parse()?;
+        let told = made_way.iter().find(|it| it["slurm_job_id"] == job_id);
         ensure!(told.is_some_and(|it| it["charged_usek"] == 0), "{row:?} in {report}");
     }
     let first = report["went_first"].as_array().cloned().unwrap_or_default();
