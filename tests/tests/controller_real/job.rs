@@ -1,10 +1,9 @@
 //! One job: held again, nudged, given another QOS, kept whole, and strangers beside it.
 
-use std::time::Duration;
-
 use slurm_wire::{Answer, Call, JobSpec, JobState, RefusalCode};
+use testbed::poll;
 
-use crate::rig::{ACCOUNT, Rig, now_s};
+use crate::rig::{ACCOUNT, BOUND, Rig, now_s};
 
 #[tokio::test]
 async fn what_slurm_does_not_have_yet_is_told_apart_and_the_same_id_is_taken_later() {
@@ -67,8 +66,10 @@ async fn a_job_that_cannot_end_before_its_deadline_is_given_up() {
     let mut rig = Rig::start(1).await;
     let late = JobSpec { deadline: Some(now_s() + 60), time_limit_min: 5, ..rig.spec() };
     let late = rig.submits(late).await;
-    // Nobody looks at a job while it is held.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Nobody looks at a job while it is held: Slurm has come to a later one meanwhile.
+    let later = rig.spec();
+    let later = rig.runs(later).await;
+    rig.until(later, JobState::Running).await;
     assert_eq!(rig.row(late).await.state, JobState::Pending);
     rig.does(Call::Release { job_id: late }).await;
     rig.until(late, JobState::Deadline).await;
@@ -95,9 +96,11 @@ async fn a_raised_limit_and_a_nudge_start_the_job_that_waited_for_it() {
     .await;
     let spec = JobSpec { qos: Some("mimer_pub_demo".to_owned()), ..rig.spec() };
     let job_id = rig.runs(spec).await;
-    while rig.row(job_id).await.state_reason.as_deref() != Some("QOSGrpGRESMinutes") {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    poll::until("the job to wait for its QOS's minutes", BOUND, async || {
+        Ok(rig.row(job_id).await.state_reason.as_deref() == Some("QOSGrpGRESMinutes"))
+    })
+    .await
+    .unwrap();
     rig.sacctmgr(&["modify", "qos", "mimer_pub_demo", "set", "GrpTRESMins=gres/gpu=100"]).await;
     rig.does(Call::Nudge { job_id }).await;
     rig.until(job_id, JobState::Running).await;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use slurm_wire::{Answer, Call, JobSpec, JobState, Limits, QosRow, UserAssociation};
+use testbed::poll;
 
-use crate::rig::{ACCOUNT, Rig, now_s};
+use crate::rig::{ACCOUNT, BOUND, Rig, now_s};
 
 /// Two cycles of the testbed, and the time that the victims take to end (KillWait=2).
 const ONE_CYCLE: Duration = Duration::from_secs(5);
@@ -45,15 +46,19 @@ async fn a_guaranteed_share_starts_on_a_cluster_that_research_has_filled() {
     assert_eq!(running.count(), 1, "one research job made way, and only one: {rows:?}");
 
     // slurmdbd lags slurmctld by some seconds.
-    let record = loop {
+    let record = poll::until_some("slurmdbd to tell who made way", BOUND, async || {
         let until = now_s() + 1;
         match rig.ask(Call::ReadPreempted { from, until }).await {
-            Answer::Records(records) if records.len() == 1 => break records[0].clone(),
-            Answer::Records(records) => assert!(records.is_empty(), "{records:?}"),
+            Answer::Records(records) if records.len() == 1 => Ok(Some(records[0].clone())),
+            Answer::Records(records) => {
+                assert!(records.is_empty(), "{records:?}");
+                Ok(None)
+            }
             other => panic!("{other:?}"),
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    };
+    })
+    .await
+    .unwrap();
     assert_eq!(record.state, JobState::Preempted);
     assert!(research[..2].contains(&record.job_id), "{record:?}");
     rig.stop().await;
