@@ -8,6 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::slurm::Release;
+
 /// Project users have this uid plus their number.
 const FIRST_UID: u32 = 61_000;
 
@@ -80,12 +82,18 @@ impl PosixUser {
                 ],
             )?,
         }
+        Release::of_this_run().share_users()?;
         Ok(user)
     }
 
     /// A command that runs `program` as this user, with only PATH and LANG in its environment.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("setpriv");
+        self.command_in(&Release::Host, program)
+    }
+
+    /// The same on the system that a release of Slurm is installed on.
+    pub(crate) fn command_in(&self, release: &Release, program: &str) -> Command {
+        let mut command = release.command("setpriv");
         command
             .arg(format!("--reuid={}", self.uid))
             .arg(format!("--regid={}", self.gid))

@@ -29,7 +29,7 @@ for dir in $dirs; do
         pid=${process#/proc/}
         # slurmstepd wipes its environment but keeps the node's log open; its jobs keep SLURM_CONF.
         if { readlink "$process/exe" | grep -q '/slurmstepd[^/]*$' &&
-             ls -l "$process/fd" | grep -q -F -- " -> $dir/"; } ||
+             ls -l "$process/fd" | grep -q -F -- "$dir/"; } ||
            { tr '\0' '\n' <"$process/environ" | grep -q -F -- "SLURM_CONF=$dir/" &&
              tr '\0' '\n' <"$process/environ" | grep -q '^SLURM_JOB_ID='; }
         then kill -s KILL "$pid"; fi

@@ -44,12 +44,14 @@ impl Process {
         }
     }
 
-    /// True if an open file of the process lies under `dir`.
+    /// True if an open file of the process lies under `dir`, also where another root has it too.
     fn has_open_file_under(self, dir: &Path) -> bool {
         let Ok(files) = fs::read_dir(format!("/proc/{}/fd", self.pid)) else { return false };
-        files
-            .flatten()
-            .any(|file| fs::read_link(file.path()).is_ok_and(|target| target.starts_with(dir)))
+        let inside = format!("{}/", dir.display());
+        files.flatten().any(|file| {
+            let target = fs::read_link(file.path());
+            target.is_ok_and(|target| target.to_string_lossy().contains(&inside))
+        })
     }
 
     /// True for slurmstepd under any of its names; Debian's is `slurmstepd-wlm`.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, bail, ensure};
-use slurm_wire::{Answer, Call, Hello, JobSpec, PROTOCOL_VERSION, RefusalCode, Welcome};
+use slurm_wire::{Answer, Call, Hello, JobSpec, OurJob, PROTOCOL_VERSION, RefusalCode, Welcome};
 use testbed::site::{ACCOUNT, Site};
 
 struct HostileBroker {
@@ -72,7 +72,8 @@ async fn every_bound_is_refused_by_name() -> Result<()> {
         let refused = broker.refused(&Call::Submit(Box::new(job.clone())))?;
         ensure!(refused == code, "{job:?} was refused as {refused:?}, not {code:?}");
     }
-    for call in [Call::Cancel { job_id: 20_000_000 }, Call::Release { job_id: 20_000_000 }] {
+    let elsewhere = OurJob { job_id: 20_000_000, key: "mimer:test:hostile".to_owned() };
+    for call in [Call::Cancel(elsewhere.clone()), Call::Release(elsewhere)] {
         ensure!(broker.refused(&call)? == RefusalCode::JobIdOutOfRange, "{call:?}");
     }
     let rows = site.cluster()?.sacct_rows_of_account(ACCOUNT).await?;
@@ -103,5 +104,7 @@ fn good_job(site: &Site) -> JobSpec {
         deadline: None,
         reservation: None,
         whole_node: false,
+        begin_at: None,
+        array: None,
     }
 }

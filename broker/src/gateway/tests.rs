@@ -45,6 +45,7 @@ async fn follow(does: Does, stream: UnixStream) {
         version: PROTOCOL_VERSION,
         cluster: "mimer".to_owned(),
         slurm_version: "22.05.8".to_owned(),
+        explicit_ids: true,
     };
     let line = serde_json::to_string(&welcome).unwrap() + "\n";
     out.write_all(line.as_bytes()).await.unwrap();

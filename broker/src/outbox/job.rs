@@ -93,7 +93,7 @@ pub(super) async fn release(
         return stop_for_permit(app, claimed, &attempt, &refused).await;
     }
     drop(connection);
-    match app.gateway.call(&Call::Release { job_id: attempt.spec.job_id }).await {
+    match app.gateway.call(&Call::Release(attempt.spec.ours())).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -141,7 +141,7 @@ pub(super) async fn cancel(
     if attempt.state.is_over() || never_sent(app, claimed, &attempt).await? {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Cancel { job_id: attempt.spec.job_id }).await {
+    match app.gateway.call(&Call::Cancel(attempt.spec.ours())).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -204,7 +204,7 @@ pub(super) async fn nudge(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome
     if attempt.state != AttemptState::Released || attempt.cancel_wanted {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Nudge { job_id: attempt.spec.job_id }).await {
+    match app.gateway.call(&Call::Nudge(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         // It started or ended meanwhile.
@@ -218,7 +218,7 @@ pub(super) async fn hold(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome>
     if attempt.state >= AttemptState::Running || !attempt.held_back {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Hold { job_id: attempt.spec.job_id }).await {
+    match app.gateway.call(&Call::Hold(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         // It started or ended meanwhile.

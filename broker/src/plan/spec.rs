@@ -85,6 +85,8 @@ pub(super) fn job(
         deadline: Some(admitted.deadline.timestamp()),
         reservation: place.reservation,
         whole_node: admitted.whole_node,
+        begin_at: None,
+        array: None,
     }
 }
 

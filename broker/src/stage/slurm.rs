@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use slurm_wire::{
-    Answer, Call, Hello, JobRecord, JobRow, JobState, PROTOCOL_VERSION, Policy, Refusal,
-    RefusalCode, Submitted, Welcome,
+    Answer, Call, Changes, Cursor, Hello, JobRecord, JobRow, JobState, PROTOCOL_VERSION, Policy,
+    Refusal, RefusalCode, Submitted, Welcome,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -86,6 +86,7 @@ impl Slurm {
             version: PROTOCOL_VERSION,
             cluster: "mimer".to_owned(),
             slurm_version: "22.05.8".to_owned(),
+            explicit_ids: true,
         };
         out.write_all(format!("{}\n", serde_json::json!(welcome)).as_bytes()).await.unwrap();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -111,6 +112,14 @@ impl Slurm {
                 }
                 Call::ReadJobs { .. } => Answer::Jobs(told.jobs.clone()),
                 Call::ReadRecords { .. } => Answer::Records(told.records.clone()),
+                Call::WatchJobs { .. } => Answer::Changes(Changes {
+                    cursor: Cursor { life: 1, step: 1 },
+                    whole: true,
+                    jobs: told.jobs.clone(),
+                    gone: Vec::new(),
+                }),
+                Call::ReadEnded { .. } => Answer::Records(told.records.clone()),
+                Call::ReadUsage { .. } => Answer::Usage(Vec::new()),
                 Call::ReadPolicy => Answer::Policy(Box::new(told.policy.clone())),
                 change => {
                     policy::set(&mut told.policy, change);
@@ -141,6 +150,9 @@ pub(crate) fn job_row(attempt: &Attempt, state: JobState) -> JobRow {
         gpus: vec![("node1".to_owned(), 0), ("node1".to_owned(), 1)],
         tres_alloc: None,
         mcs_label: None,
+        time_limit_min: None,
+        array_job_id: None,
+        array_task_id: None,
     }
 }
 
@@ -162,5 +174,7 @@ pub(crate) fn record_of(attempt: &Attempt, state: JobState) -> JobRecord {
         tres: [("gres/gpu".to_owned(), 2)].into(),
         nodes: None,
         exit_code: Some(0),
+        array_job_id: None,
+        array_task_id: None,
     }
 }

@@ -247,6 +247,8 @@ mod tests {
             tres: tres.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
             nodes: None,
             exit_code: Some(0),
+            array_job_id: None,
+            array_task_id: None,
         }
     }
 

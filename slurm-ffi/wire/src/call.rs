@@ -1,16 +1,14 @@
 //! What the broker may ask of the gateway, and the answers.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountLimits, AccountRow, AssociationRow, JobRecord, JobRow, NewAccount, NewReservation,
-    Policy, QosRow, Refusal, UserAssociation,
+    AccountLimits, AccountRow, AccountUsage, AssociationRow, Changes, Cursor, JobRecord, JobRow,
+    JobSpec, NewAccount, NewReservation, OurJob, Policy, QosRow, Refusal, UserAssociation,
 };
 
 /// Both sides must speak the same version; a difference is refused by name.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The caller's first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +28,9 @@ pub struct Welcome {
     pub cluster: String,
     /// Slurm's release, as `22.05.8`.
     pub slurm_version: String,
+    /// True where the gateway is Slurm's administrator, so that the broker chooses job ids. Without
+    /// that, Slurm chooses them and a submission in doubt may leave a held orphan behind.
+    pub explicit_ids: bool,
 }
 
 /// One thing asked.
@@ -43,15 +44,9 @@ pub enum Call {
     /// Submit one job, held, under the id the broker chose.
     Submit(Box<JobSpec>),
     /// Let a held job of ours start.
-    Release {
-        /// Slurm's job id.
-        job_id: u32,
-    },
-    /// Cancel a job of ours.
-    Cancel {
-        /// Slurm's job id.
-        job_id: u32,
-    },
+    Release(OurJob),
+    /// Cancel a job of ours, with all its tasks.
+    Cancel(OurJob),
     /// Read jobs that slurmctld knows; an empty list means all in the broker's id range.
     ReadJobs {
         /// Slurm's job ids.
@@ -62,26 +57,55 @@ pub enum Call {
         /// Slurm's job ids; at most 1,000.
         job_ids: Vec<u32>,
     },
+    /// Read what has changed of the broker's jobs in slurmctld since a cursor; without one, all.
+    WatchJobs {
+        /// Where the last answer ended.
+        since: Option<Cursor>,
+    },
+    /// Read from slurmdbd every run that ended in a stretch of time and is the broker's: by its id,
+    /// or by its account.
+    ReadEnded {
+        /// First second, since the epoch.
+        from: i64,
+        /// The second after the last.
+        until: i64,
+    },
+    /// Read Slurm's own sums of use by account, as `sreport` shows them: whole hours, and only those
+    /// that slurmdbd has rolled up.
+    ReadUsage {
+        /// First second of the first hour, since the epoch.
+        from: i64,
+        /// The second after the last.
+        until: i64,
+    },
     /// Read the accounts of the broker's subtree.
     ReadAccounts,
     /// Read the associations (account, user) of the broker's subtree.
     ReadAssociations,
     /// Hold a waiting job of ours again, so that only [`Call::Release`] lets it start.
-    Hold {
-        /// Slurm's job id.
-        job_id: u32,
-    },
+    Hold(OurJob),
     /// Have Slurm look at a waiting job of ours now: a raised limit alone is noticed after half a minute.
-    Nudge {
-        /// Slurm's job id.
-        job_id: u32,
-    },
+    Nudge(OurJob),
     /// Give a job of ours another QOS of the broker's.
     ChangeQos {
-        /// Slurm's job id.
-        job_id: u32,
+        /// The job.
+        job: OurJob,
         /// One of the broker's QOS.
         qos: String,
+    },
+    /// Stop a running job of ours for a while; it keeps its nodes and GPUs.
+    Suspend(OurJob),
+    /// Let a suspended job of ours go on.
+    Resume(OurJob),
+    /// Put a running job of ours back into the queue, to start over under its id. Only where the
+    /// job allows it: the broker submits its own without.
+    Requeue(OurJob),
+    /// Give a job of ours another wall time limit, waiting or running.
+    SetTimeLimit {
+        /// The job.
+        job: OurJob,
+        /// The whole limit in minutes, within the bounds file's cap.
+        time_limit_min: u32,
     },
     /// Read jobs on the broker's partitions or accounts that do not carry the broker's mark.
     ReadStrangers,
@@ -127,63 +151,6 @@ pub enum Call {
     },
 }
 
-/// A job as the broker wants it: always held, never requeued, GPUs always typed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JobSpec {
-    /// The explicit job id, from the broker's durable sequence: the idempotency key.
-    pub job_id: u32,
-    /// The broker's mark, stored as admin comment; adopted only if equal.
-    pub key: String,
-    /// POSIX user to run as.
-    pub uid: u32,
-    /// That user's primary group.
-    pub gid: u32,
-    /// Slurm account (the project's).
-    pub account: String,
-    /// Partition.
-    pub partition: String,
-    /// QOS, or Slurm's default.
-    pub qos: Option<String>,
-    /// Job name.
-    pub name: String,
-    /// Wall time limit in minutes, at least 1.
-    pub time_limit_min: u32,
-    /// GPUs on the one node, at least 1.
-    pub gpu_count: u32,
-    /// Slurm's GPU type, as in `gres/gpu:TYPE`.
-    pub gpu_type: String,
-    /// CPUs.
-    pub cpu_count: u32,
-    /// Memory on the node in MiB; `None` leaves the partition's default.
-    pub memory_mib: Option<u64>,
-    /// Working directory, absolute, under the bounds file's prefix.
-    pub work_dir: String,
-    /// Batch script with its `#!` line.
-    pub script: String,
-    /// Environment of the job.
-    pub environment: BTreeMap<String, String>,
-    /// Seconds since the epoch: Slurm gives the job up if it cannot end before.
-    #[serde(default)]
-    pub deadline: Option<i64>,
-    /// Reservation of the broker's that it runs in.
-    #[serde(default)]
-    pub reservation: Option<String>,
-    /// True when nobody else may share the node.
-    #[serde(default)]
-    pub whole_node: bool,
-}
-
-/// A job that Slurm has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Submitted {
-    /// Slurm's job id: the one asked for.
-    pub job_id: u32,
-    /// True if the job was already there with our key (an earlier try that went through).
-    pub adopted: bool,
-}
-
 /// One setting of Slurm that is not as the broker needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,12 +176,16 @@ pub enum Answer {
     /// To [`Call::CheckSettings`]: empty when all is well.
     Settings(Vec<SettingFault>),
     /// To [`Call::Submit`].
-    Submitted(Submitted),
+    Submitted(crate::Submitted),
     /// To every call that changes something; also when it was done before.
     Done,
+    /// To [`Call::WatchJobs`].
+    Changes(Changes),
+    /// To [`Call::ReadUsage`].
+    Usage(Vec<AccountUsage>),
     /// To [`Call::ReadJobs`] and [`Call::ReadStrangers`].
     Jobs(Vec<JobRow>),
-    /// To [`Call::ReadRecords`] and [`Call::ReadPreempted`].
+    /// To [`Call::ReadRecords`], [`Call::ReadEnded`] and [`Call::ReadPreempted`].
     Records(Vec<JobRecord>),
     /// To [`Call::ReadAccounts`].
     Accounts(Vec<AccountRow>),

@@ -47,6 +47,8 @@ pub enum RefusalCode {
     TooManyGpus,
     /// A wall time above the bounds file's cap, or zero.
     TimeLimitTooLong,
+    /// More tasks than the bounds file allows, or none.
+    TooManyTasks,
     /// A script without `#!`, with CRLF or NUL, empty, or above 4 MiB.
     BadScript,
     /// The key is empty, too long or not plain ASCII.
@@ -88,6 +90,8 @@ pub enum RefusalCode {
     WorkerReplaced,
     /// The gateway has too many calls waiting. Try again.
     Busy,
+    /// slurmdbd was asked as often in this minute as the bounds file allows. Try again.
+    AskedTooOften,
 }
 
 impl RefusalCode {
@@ -99,6 +103,7 @@ impl RefusalCode {
                 | Self::AccountingUnavailable
                 | Self::WorkerReplaced
                 | Self::Busy
+                | Self::AskedTooOften
                 | Self::NotKnownToSlurmYet
                 | Self::JobsStillThere
         )

@@ -98,6 +98,22 @@ pub struct JobRow {
     pub tres_alloc: Option<String>,
     /// MCS label.
     pub mcs_label: Option<String>,
+    /// Wall time limit in minutes, `None` without one.
+    #[serde(default)]
+    pub time_limit_min: Option<u32>,
+    /// The array it is of, whose id is the one that was asked for.
+    #[serde(default)]
+    pub array_job_id: Option<u32>,
+    /// Its number in the array; `None` for the row that stands for all tasks not split off yet.
+    #[serde(default)]
+    pub array_task_id: Option<u32>,
+}
+
+impl JobRow {
+    /// The id that was asked for: the array's, or its own.
+    pub fn asked_id(&self) -> u32 {
+        self.array_job_id.unwrap_or(self.job_id)
+    }
 }
 
 /// One incarnation of a job in slurmdbd; what is owed is computed from these.
@@ -134,6 +150,19 @@ pub struct JobRecord {
     pub nodes: Option<String>,
     /// Exit code of the script.
     pub exit_code: Option<i32>,
+    /// The array it is of, whose id is the one that was asked for.
+    #[serde(default)]
+    pub array_job_id: Option<u32>,
+    /// Its number in the array.
+    #[serde(default)]
+    pub array_task_id: Option<u32>,
+}
+
+impl JobRecord {
+    /// The id that was asked for: the array's, or its own.
+    pub fn asked_id(&self) -> u32 {
+        self.array_job_id.unwrap_or(self.job_id)
+    }
 }
 
 /// One account of the broker's subtree.

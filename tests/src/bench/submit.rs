@@ -122,5 +122,7 @@ fn job(site: &Site, job_id: u32) -> JobSpec {
         deadline: None,
         reservation: None,
         whole_node: false,
+        begin_at: None,
+        array: None,
     }
 }

@@ -176,6 +176,9 @@ impl Job {
             gpus: if ended_at.is_none() { self.gpus().to_vec() } else { Vec::new() },
             tres_alloc: (!tres.is_empty()).then(|| tres.join(",")),
             mcs_label: Some(self.spec.account.clone()),
+            time_limit_min: Some(self.spec.time_limit_min),
+            array_job_id: None,
+            array_task_id: None,
         }
     }
 
@@ -200,6 +203,8 @@ impl Job {
             tres: self.allocated(),
             nodes: self.gpus().first().map(|(node, _)| node.clone()),
             exit_code: self.exit_code(),
+            array_job_id: None,
+            array_task_id: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The simulated slurmctld and slurmdbd: jobs and policies in memory, moved from event to event.
 
-use slurm_wire::{Answer, Call, JobState, Refusal, RefusalCode, SettingFault};
+use slurm_wire::{Answer, Call, JobState, OurJob, Refusal, RefusalCode, SettingFault};
 
 use super::bounds::{numbered, refusal};
 use super::gpus::Gpus;
@@ -86,16 +86,19 @@ impl Machine {
             Call::Ping => Answer::Pong,
             Call::CheckSettings => Answer::Settings(self.setting_faults.clone()),
             Call::Submit(spec) => Answer::Submitted(self.submit(*spec)?),
-            Call::Release { job_id } => self.release(job_id)?,
-            Call::Cancel { job_id } => self.cancel(job_id)?,
-            Call::Hold { job_id } => self.hold(job_id)?,
-            Call::Nudge { job_id } => {
-                self.ours(job_id)?;
+            Call::Release(job) => self.release(&job)?,
+            Call::Cancel(job) => self.cancel(&job)?,
+            Call::Hold(job) => self.hold(&job)?,
+            Call::Nudge(job) => {
+                self.ours(&job)?;
                 self.look();
                 Answer::Done
             }
-            Call::ChangeQos { job_id, qos } => self.change_qos(job_id, qos)?,
+            Call::ChangeQos { job, qos } => self.change_qos(&job, qos)?,
             Call::ReadJobs { job_ids } => Answer::Jobs(self.read_jobs(&job_ids)?),
+            Call::WatchJobs { .. } => self.watch_jobs()?,
+            Call::ReadEnded { from, until } => self.read_ended(from, until)?,
+            Call::ReadUsage { .. } => Answer::Usage(Vec::new()),
             Call::ReadRecords { job_ids } => self.read_records(&job_ids)?,
             Call::ReadPreempted { from, until } => self.read_preempted(from, until)?,
             Call::ReadStrangers => Answer::Jobs(self.read_strangers()),
@@ -163,8 +166,8 @@ impl Machine {
         Ok(())
     }
 
-    fn release(&mut self, job_id: u32) -> Result<Answer, Refusal> {
-        let at = self.ours(job_id)?;
+    fn release(&mut self, job: &OurJob) -> Result<Answer, Refusal> {
+        let at = self.ours(job)?;
         if self.jobs[at].phase == Phase::Held {
             self.jobs[at].phase = Phase::Waiting { reason: "Priority" };
             self.look();
@@ -172,8 +175,8 @@ impl Machine {
         Ok(Answer::Done)
     }
 
-    fn hold(&mut self, job_id: u32) -> Result<Answer, Refusal> {
-        let at = self.ours(job_id)?;
+    fn hold(&mut self, job: &OurJob) -> Result<Answer, Refusal> {
+        let at = self.ours(job)?;
         match self.jobs[at].phase {
             Phase::Held => {}
             Phase::Waiting { .. } => self.jobs[at].phase = Phase::Held,
@@ -185,16 +188,16 @@ impl Machine {
         Ok(Answer::Done)
     }
 
-    fn cancel(&mut self, job_id: u32) -> Result<Answer, Refusal> {
-        let at = self.ours(job_id)?;
+    fn cancel(&mut self, job: &OurJob) -> Result<Answer, Refusal> {
+        let at = self.ours(job)?;
         if !self.jobs[at].state().is_over() {
             self.finish(at, JobState::Cancelled);
         }
         Ok(Answer::Done)
     }
 
-    fn change_qos(&mut self, job_id: u32, qos: String) -> Result<Answer, Refusal> {
-        let at = self.ours(job_id)?;
+    fn change_qos(&mut self, job: &OurJob, qos: String) -> Result<Answer, Refusal> {
+        let at = self.ours(job)?;
         if !qos.starts_with(&self.plan.bounds.qos_prefix) {
             let sentence = format!("{qos:?} is not one of the broker's QOS");
             return Err(refusal(RefusalCode::ForeignQos, &sentence));
@@ -213,11 +216,12 @@ impl Machine {
     }
 
     /// Where the job is, if its id and its mark are the broker's.
-    fn ours(&self, job_id: u32) -> Result<usize, Refusal> {
-        self.plan.bounds.check_job_id(job_id)?;
-        let at = self.known(job_id)?;
-        if !self.jobs[at].is_ours() {
-            let sentence = format!("job {job_id} does not carry the broker's mark");
+    fn ours(&self, job: &OurJob) -> Result<usize, Refusal> {
+        let OurJob { job_id, key } = job;
+        self.plan.bounds.check_job_id(*job_id)?;
+        let at = self.known(*job_id)?;
+        if !self.jobs[at].is_ours() || self.jobs[at].spec.key != *key {
+            let sentence = format!("job {job_id} does not carry the mark {key:?}");
             return Err(refusal(RefusalCode::NotOurJob, &sentence));
         }
         Ok(at)
@@ -246,6 +250,8 @@ fn needs_slurmdbd(call: &Call) -> bool {
         call,
         Call::ReadRecords { .. }
             | Call::ReadPreempted { .. }
+            | Call::ReadEnded { .. }
+            | Call::ReadUsage { .. }
             | Call::ReadPolicy
             | Call::ReadWholeCluster
             | Call::PutAccount(_)

@@ -1,6 +1,6 @@
 //! Reading the simulated slurmctld and slurmdbd.
 
-use slurm_wire::{Answer, JobRow, JobState, Refusal, RefusalCode};
+use slurm_wire::{Answer, Changes, Cursor, JobRow, JobState, Refusal, RefusalCode};
 
 use super::bounds::{numbered, refusal};
 use super::job::{Job, Phase};
@@ -46,6 +46,29 @@ impl Machine {
                 && ended_at.is_some_and(|ended_at| (from..until).contains(&ended_at))
         };
         let jobs = self.jobs.iter().filter(made_way);
+        Ok(Answer::Records(jobs.map(|job| job.record(&self.plan.cluster)).collect()))
+    }
+
+    /// Every job of the broker's, whole each time: what a worker that was just started would answer.
+    pub(crate) fn watch_jobs(&self) -> Result<Answer, Refusal> {
+        let cursor = Cursor { life: 1, step: 1 };
+        let jobs = self.read_jobs(&[])?;
+        Ok(Answer::Changes(Changes { cursor, whole: true, jobs, gone: Vec::new() }))
+    }
+
+    /// Every run of the broker's that ended within these seconds.
+    pub(crate) fn read_ended(&self, from: i64, until: i64) -> Result<Answer, Refusal> {
+        if until <= from {
+            let sentence = "the second after the last comes after the first";
+            return Err(refusal(RefusalCode::MalformedCall, sentence));
+        }
+        let bounds = &self.plan.bounds;
+        let ended = |job: &&Job| {
+            let ours = bounds.job_ids.contains(&job.spec.job_id)
+                || self.kept.is_under(&bounds.account_root, &job.spec.account);
+            ours && job.times().1.is_some_and(|ended_at| (from..until).contains(&ended_at))
+        };
+        let jobs = self.jobs.iter().filter(ended);
         Ok(Answer::Records(jobs.map(|job| job.record(&self.plan.cluster)).collect()))
     }
 

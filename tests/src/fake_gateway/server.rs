@@ -56,6 +56,7 @@ fn greet(line: &[u8], shared: &Shared) -> Result<Welcome, Refusal> {
         version: PROTOCOL_VERSION,
         cluster: shared.machine().cluster().into(),
         slurm_version: FAKE_RELEASE.into(),
+        explicit_ids: true,
     })
 }
 

@@ -66,6 +66,8 @@ impl Machine {
             deadline: None,
             reservation: None,
             whole_node: false,
+            begin_at: None,
+            array: None,
         };
         let run_seconds = i64::from(stranger.time_limit_min) * 60;
         let phase = Phase::Waiting { reason: "Priority" };

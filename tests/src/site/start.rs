@@ -99,9 +99,9 @@ async fn finish(workspace: Workspace, plan: Plan, simulated: Vec<String>) -> Res
 /// Starts the real gateway with bounds for this cluster, and keeps it running.
 async fn gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<Supervised> {
     let bounds = settings::write_gateway(dir, cluster, socket)?;
-    let (program, log) = (program("mimer-slurm-gateway")?, dir.join("gateway.log"));
+    let (release, log) = (cluster.plan().release.clone(), dir.join("gateway.log"));
     let gateway = Supervised::start(move || {
-        let mut command = Command::new(&program);
+        let mut command = release.gateway()?;
         command.arg("--config").arg(&bounds).env_clear().env("PATH", "/usr/bin:/bin");
         Daemon::spawn("gateway", command, &log)
     })?;

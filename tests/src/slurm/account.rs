@@ -10,16 +10,21 @@ use crate::accounts::PosixUser;
 impl Cluster {
     /// Slurm's `program` as root, talking to this cluster.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let mut command = self.plan.release.command(program);
         command.env("SLURM_CONF", self.slurm_conf()).current_dir("/");
         command
     }
 
     /// Slurm's `program` as that user, talking to this cluster.
     pub fn command_as(&self, user: &PosixUser, program: &str) -> Command {
-        let mut command = user.command(program);
+        let mut command = user.command_in(&self.plan.release, program);
         command.env("SLURM_CONF", self.slurm_conf());
         command
+    }
+
+    /// The gateway that was built against this cluster's Slurm; its arguments are the caller's.
+    pub fn gateway_command(&self) -> Result<Command> {
+        self.plan.release.gateway()
     }
 
     /// Runs Slurm's `program` as root and returns its standard output; fails if it fails.

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 
 use super::database;
 use super::plan::ClusterPlan;
-use super::settings::{JOB_SUBMIT, Ports, Settings};
+use super::settings::{CGROUP_CONF, JOB_SUBMIT, Ports, Settings};
 use crate::accounts::PosixUser;
 use crate::{Daemon, Workspace, poll, process};
 
@@ -34,6 +34,7 @@ impl Cluster {
             "the testbed's Slurm needs root: run as root"
         );
         ensure!((1..=99).contains(&plan.nodes), "a cluster has 1 to 99 nodes, not {}", plan.nodes);
+        plan.release.check()?;
         let workspace = match &plan.dir {
             Some(dir) => Workspace::create_at(dir)?,
             None => Workspace::create("slurm")?,
@@ -126,6 +127,9 @@ impl Cluster {
         workspace.write("slurm.conf", 0o644, settings.slurm_conf())?;
         workspace.write("gateway/slurm.conf", 0o644, settings.gateway_slurm_conf())?;
         workspace.write("gres.conf", 0o644, settings.gres_conf())?;
+        if self.plan.release.is_newer() {
+            workspace.write("cgroup.conf", 0o644, CGROUP_CONF)?;
+        }
         workspace.write("job_submit.lua", 0o644, JOB_SUBMIT)?;
         workspace.write("job_submit_settings.lua", 0o644, settings.job_submit_settings())?;
         Ok(())

@@ -19,7 +19,7 @@ impl Cluster {
 
     /// Starts slurmctld, also after it was ended, and waits until it answers.
     pub async fn start_slurmctld(&mut self) -> Result<()> {
-        let mut command = Command::new("slurmctld");
+        let mut command = self.plan.release.command("slurmctld");
         command.args(["-D", "-f"]).arg(self.slurm_conf());
         let mut daemon = self.spawn("slurmctld", command)?;
         daemon
@@ -31,7 +31,7 @@ impl Cluster {
 
     /// Starts slurmdbd, also after it was ended, and waits until it answers.
     pub async fn start_slurmdbd(&mut self) -> Result<()> {
-        let mut command = Command::new("slurmdbd");
+        let mut command = self.plan.release.command("slurmdbd");
         command.arg("-D");
         let mut daemon = self.spawn("slurmdbd", command)?;
         let question = ["-n", "show", "cluster"];
@@ -44,7 +44,7 @@ impl Cluster {
 
     /// Starts the slurmd of one node, also after it was ended; does not wait.
     pub fn start_node(&mut self, node: &str) -> Result<()> {
-        let mut command = Command::new("slurmd");
+        let mut command = self.plan.release.command("slurmd");
         command.args(["-D", "-N", node, "-f"]).arg(self.slurm_conf());
         let name = format!("slurmd-{node}");
         let daemon = self.spawn(&name, command)?;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::release::Release;
+
 /// The cluster to start; `ClusterPlan::default()` has one node with eight GPUs.
 #[derive(Clone, Debug)]
 pub struct ClusterPlan {
@@ -21,6 +23,8 @@ pub struct ClusterPlan {
     pub gateway_uids: Vec<u32>,
     /// Seconds that slurmctld remembers an ended job.
     pub min_job_age_s: u32,
+    /// Where Slurm's programs come from.
+    pub release: Release,
     /// A directory that does not exist yet; by default a new one under `/tmp`.
     pub dir: Option<PathBuf>,
 }
@@ -36,6 +40,7 @@ impl Default for ClusterPlan {
             memory_mib_per_node: 262_144,
             gateway_uids: vec![0],
             min_job_age_s: 300,
+            release: Release::of_this_run(),
             dir: None,
         }
     }

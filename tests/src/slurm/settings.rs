@@ -14,6 +14,10 @@ use crate::port;
 /// The shipped script; the testbed runs the product's own.
 pub(crate) const JOB_SUBMIT: &str = include_str!("../../../slurm-ffi/lua/job_submit.lua");
 
+/// `cgroup.conf` of newer releases, whose slurmd ends where it may not make control groups; the
+/// machine's own 22.05 would not know the word.
+pub(crate) const CGROUP_CONF: &str = "CgroupPlugin=disabled\n";
+
 /// Partitions that belong to the broker.
 const BROKER_PARTITIONS: [&str; 2] = ["gpu", "confidential"];
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use slurm_wire::{
-    Answer, Call, Hello, JobRow, JobSpec, PROTOCOL_VERSION, Policy, RefusalCode, Submitted, Welcome,
+    Answer, Call, Hello, JobRow, JobSpec, OurJob, PROTOCOL_VERSION, Policy, RefusalCode, Submitted,
+    Welcome,
 };
 use testbed::fake_gateway::{FAKE_RELEASE, FakeGateway};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -60,7 +61,7 @@ impl Caller {
         let job_id = spec.job_id;
         let answer = self.ask(Call::Submit(Box::new(spec))).await;
         assert_eq!(answer, Some(Answer::Submitted(Submitted { job_id, adopted: false })));
-        self.does(Call::Release { job_id }).await;
+        self.does(Call::Release(ours(job_id))).await;
     }
 
     /// One job as slurmctld shows it.
@@ -78,6 +79,11 @@ impl Caller {
             other => panic!("no policy: {other:?}"),
         }
     }
+}
+
+/// The job as later calls name it.
+pub(crate) fn ours(job_id: u32) -> OurJob {
+    OurJob { job_id, key: format!("key-{job_id}") }
 }
 
 /// A job on all eight GPUs that sleeps a minute.
@@ -102,5 +108,7 @@ pub(crate) fn job(job_id: u32) -> JobSpec {
         deadline: None,
         reservation: None,
         whole_node: false,
+        begin_at: None,
+        array: None,
     }
 }

@@ -4,7 +4,7 @@ use slurm_wire::{Answer, Call, JobSpec, JobState, RefusalCode, Submitted};
 use testbed::fake_gateway::{FakeFault, FakeGateway};
 
 use crate::Stage;
-use crate::caller::{Caller, job};
+use crate::caller::{Caller, job, ours};
 
 fn submitted(job_id: u32, adopted: bool) -> Option<Answer> {
     Some(Answer::Submitted(Submitted { job_id, adopted }))
@@ -20,7 +20,7 @@ async fn jobs_run_one_after_the_other_as_the_clock_moves() {
     for spec in [job(1), long] {
         let job_id = spec.job_id;
         assert_eq!(caller.ask(Call::Submit(Box::new(spec))).await, submitted(job_id, false));
-        assert_eq!(caller.ask(Call::Release { job_id }).await, Some(Answer::Done));
+        assert_eq!(caller.ask(Call::Release(ours(job_id))).await, Some(Answer::Done));
     }
     let states =
         |gateway: &FakeGateway| gateway.jobs().iter().map(|job| job.state).collect::<Vec<_>>();
@@ -110,12 +110,12 @@ async fn a_job_that_is_held_again_starts_only_when_it_is_released() {
     let mut caller = Caller::greet(&stage.gateway).await;
     caller.runs(job(1)).await;
     caller.runs(job(2)).await;
-    caller.does(Call::Hold { job_id: 2 }).await;
-    assert_eq!(caller.refused(Call::Hold { job_id: 1 }).await, RefusalCode::SlurmRefused);
+    caller.does(Call::Hold(ours(2))).await;
+    assert_eq!(caller.refused(Call::Hold(ours(1))).await, RefusalCode::SlurmRefused);
     stage.pass(60);
     let row = caller.row(2).await;
     assert!(row.held && row.state == JobState::Pending, "{row:?}");
-    caller.does(Call::Release { job_id: 2 }).await;
+    caller.does(Call::Release(ours(2))).await;
     assert_eq!(caller.row(2).await.state, JobState::Running);
 }
 

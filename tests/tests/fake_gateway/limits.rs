@@ -3,7 +3,7 @@
 use slurm_wire::{AccountLimits, AccountRow, Call, JobSpec, JobState, Limits, QosRow, RefusalCode};
 
 use crate::Stage;
-use crate::caller::{Caller, job};
+use crate::caller::{Caller, job, ours};
 use crate::policy::qos;
 
 /// A QOS with so many GPU-minutes, typed and untyped.
@@ -54,7 +54,7 @@ async fn a_raised_limit_is_noticed_at_once_only_by_a_nudge() {
     caller.does(Call::PutQos(minutes(100))).await;
     stage.pass(1);
     assert_eq!(caller.row(1).await.state, JobState::Pending);
-    caller.does(Call::Nudge { job_id: 1 }).await;
+    caller.does(Call::Nudge(ours(1))).await;
     assert_eq!(caller.row(1).await.state, JobState::Running);
 
     caller.does(Call::PutQos(minutes(10))).await;
@@ -85,7 +85,7 @@ async fn gpus_and_jobs_at_once_are_bounded_for_an_account_and_all_below_it() {
     assert_eq!(caller.row(2).await.state_reason.as_deref(), Some("AssocGrpGRES"));
     assert_eq!(caller.row(3).await.state, JobState::Running);
     caller.does(cap(8, 2)).await;
-    caller.does(Call::Nudge { job_id: 2 }).await;
+    caller.does(Call::Nudge(ours(2))).await;
     assert_eq!(caller.row(2).await.state_reason.as_deref(), Some("AssocGrpJobsLimit"));
     stage.pass(60);
     assert_eq!(caller.row(2).await.state, JobState::Running);

@@ -9,7 +9,7 @@ use slurm_wire::{
 use testbed::fake_gateway::{FakeBounds, FakePlan};
 
 use crate::Stage;
-use crate::caller::{Caller, job};
+use crate::caller::{Caller, job, ours};
 
 fn account(name: &str, parent: &str) -> Call {
     Call::PutAccount(NewAccount {
@@ -191,7 +191,7 @@ async fn nodes_set_aside_are_for_those_who_name_the_reservation() {
     assert_eq!(caller.row(1).await.state, JobState::Running);
     stage.pass(60);
     caller.does(Call::RemoveReservation { name: "mimer_share".into() }).await;
-    caller.does(Call::Nudge { job_id: 2 }).await;
+    caller.does(Call::Nudge(ours(2))).await;
     assert_eq!(caller.row(2).await.state, JobState::Running);
 }
 

@@ -6,7 +6,7 @@ use slurm_wire::{Answer, Call, JobSpec, JobState, QosRow, RefusalCode, UserAssoc
 use testbed::fake_gateway::{FakePlan, Stranger};
 
 use crate::Stage;
-use crate::caller::{Caller, job};
+use crate::caller::{Caller, job, ours};
 use crate::policy::qos;
 
 /// A cluster full of research, and a QOS of the demo's that it makes way for.
@@ -63,9 +63,9 @@ async fn a_job_of_the_brokers_own_that_makes_way_is_over() {
     caller.runs(job(1)).await;
     stage.pass(10);
     caller.runs(JobSpec { qos: Some("mimer_demo".into()), ..job(2) }).await;
-    caller.does(Call::ChangeQos { job_id: 2, qos: "mimer_crisis".into() }).await;
+    caller.does(Call::ChangeQos { job: ours(2), qos: "mimer_crisis".into() }).await;
     assert_eq!(states(&stage), [(1, JobState::Preempted), (2, JobState::Running)]);
-    let foreign = Call::ChangeQos { job_id: 2, qos: "normal".into() };
+    let foreign = Call::ChangeQos { job: ours(2), qos: "normal".into() };
     assert_eq!(caller.refused(foreign).await, RefusalCode::ForeignQos);
 }
 
@@ -95,6 +95,6 @@ async fn strangers_are_found_where_the_broker_has_a_say_and_nowhere_else() {
     caller.does(Call::CancelStranger { job_id: on_partition }).await;
     assert!(states(&stage).contains(&(on_partition, JobState::Cancelled)));
     assert_eq!(caller.row(1).await.state, JobState::Running, "there is room again");
-    let release = Call::Release { job_id: research };
+    let release = Call::Release(ours(research));
     assert_eq!(caller.refused(release).await, RefusalCode::JobIdOutOfRange);
 }

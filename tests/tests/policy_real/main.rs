@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use slurm_wire::{
-    AccountLimits, Answer, Call, JobSpec, JobState, Limits, NewAccount, QosRow, RefusalCode,
-    UserAssociation,
+    AccountLimits, Answer, Call, JobSpec, JobState, Limits, NewAccount, OurJob, QosRow,
+    RefusalCode, UserAssociation,
 };
 use testbed::accounts::PosixUser;
 use testbed::slurm::Sbatch;
@@ -22,6 +22,10 @@ const FUND: &str = "pub_fund_1a2b";
 const PROJECT: &str = "pub_register";
 const QOS: &str = "mimer_pub_register";
 const JOB_ID: u32 = 100_001;
+
+fn ours() -> OurJob {
+    OurJob { job_id: JOB_ID, key: "mimer:test:policy".to_owned() }
+}
 
 fn account(name: &str, parent: &str) -> Call {
     let [name, parent] = [name, parent].map(ToOwned::to_owned);
@@ -249,7 +253,7 @@ async fn what_made_way_is_read(
 fn submit_and_release(cluster: &Cluster, gateway: &mut Gateway, person: &PosixUser) -> Result<()> {
     let spec = JobSpec {
         job_id: JOB_ID,
-        key: "mimer:test:policy".to_owned(),
+        key: ours().key,
         uid: person.uid,
         gid: person.gid,
         account: PROJECT.to_owned(),
@@ -267,10 +271,12 @@ fn submit_and_release(cluster: &Cluster, gateway: &mut Gateway, person: &PosixUs
         deadline: None,
         reservation: None,
         whole_node: false,
+        begin_at: None,
+        array: None,
     };
     let submitted = gateway.call(&Call::Submit(Box::new(spec)))?;
     ensure!(matches!(submitted, Answer::Submitted(_)), "{submitted:?}");
-    gateway.done(&Call::Release { job_id: JOB_ID })
+    gateway.done(&Call::Release(ours()))
 }
 
 /// With the job of the step before still running.
@@ -280,7 +286,7 @@ async fn a_user_with_jobs_is_not_shut_out(
     person: &PosixUser,
 ) -> Result<()> {
     ensure!(gateway.refused(&removal(person))? == RefusalCode::JobsStillThere);
-    gateway.done(&Call::Cancel { job_id: JOB_ID })?;
+    gateway.done(&Call::Cancel(ours()))?;
     poll::until("the user to be shut out", BOUND, async || {
         Ok(matches!(gateway.call(&removal(person))?, Answer::Done))
     })
