@@ -115,6 +115,51 @@ int shim_cancel(uint32_t job_id)
 	return verdict(slurm_kill_job2(text, SIGKILL, 0, NULL)); /* 26.05 returns the number itself */
 }
 
+int shim_suspend(uint32_t job_id)
+{
+	errno = 0;
+#if RELEASE_FROM(26, 5)
+	slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+	id.job_id = job_id;
+	return verdict(slurm_suspend(id));
+#else
+	return verdict(slurm_suspend(job_id));
+#endif
+}
+
+int shim_resume(uint32_t job_id)
+{
+	errno = 0;
+#if RELEASE_FROM(26, 5)
+	slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+	id.job_id = job_id;
+	return verdict(slurm_resume(id));
+#else
+	return verdict(slurm_resume(job_id));
+#endif
+}
+
+int shim_requeue(uint32_t job_id)
+{
+	errno = 0;
+#if RELEASE_FROM(26, 5)
+	slurm_step_id_t id = SLURM_STEP_ID_INITIALIZER;
+	id.job_id = job_id;
+	return verdict(slurm_requeue(id, 0));
+#else
+	return verdict(slurm_requeue(job_id, 0));
+#endif
+}
+
+int shim_set_time_limit(uint32_t job_id, uint32_t minutes)
+{
+	job_desc_msg_t job;
+
+	begin_update(&job, job_id);
+	job.time_limit = minutes;
+	return send_update(&job);
+}
+
 int shim_nudge(uint32_t job_id)
 {
 	job_desc_msg_t job;

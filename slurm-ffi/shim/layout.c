@@ -48,6 +48,9 @@ static const shim_field layout[] = {
 	FIELD(shim_job, restart_count),
 	FIELD(shim_job, wait_status),
 	FIELD(shim_job, gres_detail_count),
+	FIELD(shim_job, time_limit_min),
+	FIELD(shim_job, array_job_id),
+	FIELD(shim_job, array_task_id),
 
 	SIZE_OF(shim_submission),
 	FIELD(shim_submission, admin_comment),
@@ -97,6 +100,8 @@ static const shim_field layout[] = {
 	FIELD(shim_record, state),
 	FIELD(shim_record, suspended_s),
 	FIELD(shim_record, wait_status),
+	FIELD(shim_record, array_job_id),
+	FIELD(shim_record, array_task_id),
 
 	SIZE_OF(shim_limits),
 	FIELD(shim_limits, at_once),

@@ -214,6 +214,9 @@ void shim_job_view(const shim_jobs_reply *reply, uint32_t index, shim_job *view)
 		.restart_count = job->restart_cnt,
 		.wait_status = job->exit_code,
 		.gres_detail_count = job->gres_detail_str ? job->gres_detail_cnt : 0,
+		.time_limit_min = job->time_limit,
+		.array_job_id = job->array_job_id,
+		.array_task_id = job->array_task_id,
 	};
 }
 

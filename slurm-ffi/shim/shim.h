@@ -91,6 +91,9 @@ typedef struct shim_job {
 	uint32_t restart_count;
 	uint32_t wait_status;
 	uint32_t gres_detail_count;
+	uint32_t time_limit_min; /* INFINITE or NO_VAL: not set */
+	uint32_t array_job_id;	 /* 0: not of an array */
+	uint32_t array_task_id;	 /* NO_VAL: stands for the tasks not split off yet */
 } shim_job;
 
 typedef struct shim_jobs_reply shim_jobs_reply;
@@ -144,6 +147,11 @@ int shim_submit(const shim_submission *submission, uint32_t *job_id);
 int shim_hold(uint32_t job_id);
 int shim_release(uint32_t job_id);
 int shim_cancel(uint32_t job_id);
+int shim_suspend(uint32_t job_id);
+int shim_resume(uint32_t job_id);
+/* Back into the queue, not held. */
+int shim_requeue(uint32_t job_id);
+int shim_set_time_limit(uint32_t job_id, uint32_t minutes);
 /* Changes nothing, which makes slurmctld schedule at once. */
 int shim_nudge(uint32_t job_id);
 int shim_change_qos(uint32_t job_id, const char *qos);
@@ -204,6 +212,8 @@ typedef struct shim_record {
 	uint32_t state;
 	uint32_t suspended_s;
 	uint32_t wait_status;
+	uint32_t array_job_id;	/* 0: not of an array */
+	uint32_t array_task_id; /* NO_VAL: none */
 } shim_record;
 
 /* All incarnations of the named jobs on one cluster, whenever they were. */

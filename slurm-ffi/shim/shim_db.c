@@ -157,6 +157,8 @@ void shim_record_view(const shim_rows *rows, size_t index, shim_record *view)
 		.state = job->state,
 		.suspended_s = job->suspended,
 		.wait_status = job->exitcode,
+		.array_job_id = job->array_job_id,
+		.array_task_id = job->array_task_id,
 	};
 }
 

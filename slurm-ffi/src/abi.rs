@@ -71,7 +71,7 @@ pub fn as_rust_sees_it() -> Vec<Place> {
         shim_job {
             submitted_at, started_at, ended_at, admin_comment, account, partition, reason_text,
             tres_alloc, mcs_label, nodes, job_id, state, reason, priority, uid, restart_count,
-            wait_status, gres_detail_count,
+            wait_status, gres_detail_count, time_limit_min, array_job_id, array_task_id,
         }
         shim_submission {
             admin_comment, account, partition, qos, reservation, name, tres_per_node, work_dir,
@@ -82,6 +82,7 @@ pub fn as_rust_sees_it() -> Vec<Place> {
         shim_record {
             db_index, submitted_at, started_at, ended_at, cluster, admin_comment, account,
             partition, user, tres_alloc, nodes, job_id, uid, state, suspended_s, wait_status,
+            array_job_id, array_task_id,
         }
         shim_limits { at_once, minutes, running_jobs, submitted_jobs }
         shim_association {

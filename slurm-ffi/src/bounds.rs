@@ -7,12 +7,13 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use slurm_wire::{JobRow, JobSpec, Refusal, RefusalCode};
+use slurm_wire::{JobSpec, Refusal, RefusalCode};
 
 mod account;
 mod file;
 mod job;
 mod name;
+mod ours;
 mod policy;
 mod reservation;
 mod script;
@@ -126,27 +127,6 @@ impl Bounds {
         Err(refusal(
             RefusalCode::ForeignPartition,
             format!("{partition:?} is not one of the broker's partitions {:?}", self.partitions),
-        ))
-    }
-
-    /// True for a job that carries the broker's mark.
-    fn is_marked(&self, row: &JobRow) -> bool {
-        row.admin_comment.as_deref().is_some_and(|key| key.starts_with(&self.key_prefix))
-    }
-
-    /// Checks that a job that Slurm has is the broker's to change.
-    pub fn check_ownership(&self, row: &JobRow, tree: &AccountTree) -> Result<(), Refusal> {
-        let inside = row.account.as_deref().is_some_and(|account| tree.contains(account));
-        if self.is_marked(row) && inside {
-            return Ok(());
-        }
-        Err(refusal(
-            RefusalCode::NotOurJob,
-            format!(
-                "job {} is not the broker's: its account must lie under {} and its admin comment \
-                 start with {}",
-                row.job_id, self.account_root, self.key_prefix
-            ),
         ))
     }
 }

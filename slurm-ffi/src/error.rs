@@ -31,6 +31,12 @@ pub enum SlurmError {
         /// Slurm's job id.
         job_id: u32,
     },
+    /// The change is for a job that runs, and this one does not.
+    #[error("job {job_id} does not run")]
+    NotRunning {
+        /// Slurm's job id.
+        job_id: u32,
+    },
     /// A text with a NUL inside cannot be passed to C.
     #[error("the field {field} contains a NUL byte")]
     NulInside {
@@ -55,7 +61,10 @@ impl SlurmError {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Failed { code, .. } => Some(*code),
-            Self::NullReply { .. } | Self::NotWaiting { .. } | Self::NulInside { .. } => None,
+            Self::NullReply { .. }
+            | Self::NotWaiting { .. }
+            | Self::NotRunning { .. }
+            | Self::NulInside { .. } => None,
         }
     }
 
@@ -85,7 +94,7 @@ impl SlurmError {
                 !verdict || NOT_NOW.iter().any(|later| self.is(*later))
             }
             Self::NullReply { .. } => true,
-            Self::NotWaiting { .. } | Self::NulInside { .. } => false,
+            Self::NotWaiting { .. } | Self::NotRunning { .. } | Self::NulInside { .. } => false,
         }
     }
 
@@ -108,8 +117,8 @@ impl SlurmError {
         if self.is(sys::ESLURM_INVALID_JOB_ID) {
             return self.refusal(RefusalCode::UnknownJob, "slurmctld does not know this job");
         }
-        if matches!(self, Self::NotWaiting { .. }) {
-            return self.refusal(RefusalCode::SlurmRefused, "too late");
+        if matches!(self, Self::NotWaiting { .. } | Self::NotRunning { .. }) {
+            return self.refusal(RefusalCode::SlurmRefused, "not now");
         }
         if self.is_not_known_yet() {
             return self.refusal(

@@ -23,6 +23,8 @@ pub(crate) fn spec() -> JobSpec {
         deadline: None,
         reservation: None,
         whole_node: false,
+        begin_at: None,
+        array: None,
     }
 }
 
@@ -45,5 +47,8 @@ pub(crate) fn row() -> JobRow {
         gpus: Vec::new(),
         tres_alloc: None,
         mcs_label: None,
+        time_limit_min: Some(60),
+        array_job_id: None,
+        array_task_id: None,
     }
 }

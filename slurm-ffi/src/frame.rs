@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use slurm_wire::{
-    AccountLimits, JobRecord, JobRow, JobSpec, NewAccount, NewReservation, QosRow, Refusal,
+    AccountLimits, JobRecord, JobRow, JobSpec, NewAccount, NewReservation, OurJob, QosRow, Refusal,
     ReservationRow, Submitted, UserAssociation,
 };
 
 use crate::association::Association;
+use crate::change::Change;
 use crate::probe::{Doors, Proof};
 use crate::settings::ControllerSettings;
 
@@ -69,13 +70,17 @@ pub enum Task {
     ReadSettings,
     /// Submit one held job.
     Submit(Box<JobSpec>),
-    /// Release it.
-    Release {
-        /// Slurm's job id.
-        job_id: u32,
+    /// Change a job of ours, after a look that it is one.
+    Change {
+        /// The job, and the mark it must carry.
+        job: OurJob,
+        /// Accounts of which one must be the job's: the broker's subtree.
+        accounts: Vec<String>,
+        /// What to change.
+        change: Change,
     },
-    /// Cancel it.
-    Cancel {
+    /// Cancel a job that is not ours, without another look.
+    CancelStranger {
         /// Slurm's job id.
         job_id: u32,
     },
@@ -90,23 +95,6 @@ pub enum Task {
         first: u32,
         /// Last id.
         last: u32,
-    },
-    /// Hold a waiting job again, so that its own user cannot release it.
-    Hold {
-        /// Slurm's job id.
-        job_id: u32,
-    },
-    /// Have slurmctld look at a waiting job now.
-    Nudge {
-        /// Slurm's job id.
-        job_id: u32,
-    },
-    /// Give a job another QOS.
-    ChangeQos {
-        /// Slurm's job id.
-        job_id: u32,
-        /// The QOS.
-        qos: String,
     },
     /// Every job that may run on one of the partitions or is charged to one of the accounts.
     ReadJobsAt {
@@ -173,13 +161,10 @@ impl Task {
             Self::Ping
             | Self::ReadSettings
             | Self::Submit(_)
-            | Self::Release { .. }
-            | Self::Cancel { .. }
+            | Self::Change { .. }
+            | Self::CancelStranger { .. }
             | Self::ReadJobs { .. }
             | Self::ReadJobRange { .. }
-            | Self::Hold { .. }
-            | Self::Nudge { .. }
-            | Self::ChangeQos { .. }
             | Self::ReadJobsAt { .. }
             | Self::ReadReservations
             | Self::PutReservation(_)
@@ -209,6 +194,11 @@ pub enum Product {
     Settings(Box<ControllerSettings>),
     /// To [`Task::Submit`].
     Submitted(Submitted),
+    /// To [`Task::Change`]: nothing was changed, because the job's account is not among those named.
+    Elsewhere {
+        /// The job's account.
+        account: Option<String>,
+    },
     /// To [`Task::ReadJobs`], [`Task::ReadJobRange`] and [`Task::ReadJobsAt`].
     Jobs(Vec<JobRow>),
     /// To [`Task::ReadDatabaseSettings`].

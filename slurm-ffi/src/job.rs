@@ -23,6 +23,20 @@ pub fn load_jobs(_session: Session) -> Result<Vec<JobRow>, SlurmError> {
     Ok(reply.rows())
 }
 
+/// Reads what was asked for under an id: a job, or every row of an array; empty when slurmctld
+/// does not know it.
+pub fn load_asked(_session: Session, job_id: u32) -> Result<Vec<JobRow>, SlurmError> {
+    let fetched = JobReply::fetch("slurm_load_job", |reply| {
+        // SAFETY: as in `load_jobs`.
+        unsafe { sys::shim_load_job(job_id, reply) }
+    });
+    match fetched {
+        Ok(reply) => Ok(reply.rows().into_iter().filter(|row| row.asked_id() == job_id).collect()),
+        Err(error) if error.is(sys::ESLURM_INVALID_JOB_ID) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads one job; `None` when slurmctld does not know it.
 pub fn load_job(_session: Session, job_id: u32) -> Result<Option<JobRow>, SlurmError> {
     let fetched = JobReply::fetch("slurm_load_job", |reply| {
@@ -91,6 +105,9 @@ impl JobReply {
             gpus: self.gpus(index, view.gres_detail_count, nodes.as_deref()),
             tres_alloc: lender.copy(view.tres_alloc),
             mcs_label: lender.copy(view.mcs_label),
+            time_limit_min: number::set(view.time_limit_min),
+            array_job_id: number::positive(view.array_job_id),
+            array_task_id: number::set(view.array_task_id),
         }
     }
 

@@ -21,6 +21,7 @@ pub mod handle;
 pub mod job;
 pub mod metrics;
 pub mod needs;
+pub mod ours;
 pub mod probe;
 mod record;
 pub mod reservation;

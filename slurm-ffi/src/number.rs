@@ -9,6 +9,16 @@ pub(crate) fn time(seconds: i64) -> Option<i64> {
     (seconds > 0 && seconds < i64::from(sys::NO_VAL)).then_some(seconds)
 }
 
+/// A number that is set: neither NO_VAL nor INFINITE.
+pub(crate) fn set(number: u32) -> Option<u32> {
+    (number < sys::NO_VAL).then_some(number)
+}
+
+/// A number that is set and not 0.
+pub(crate) fn positive(number: u32) -> Option<u32> {
+    set(number).filter(|it| *it > 0)
+}
+
 /// The base state, without the flags in the upper bytes.
 pub(crate) fn state(number: u32) -> JobState {
     match number & sys::JOB_STATE_BASE {

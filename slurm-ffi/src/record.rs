@@ -97,6 +97,8 @@ fn copy(rows: &Rows, index: usize) -> (JobRecord, String) {
         tres: Default::default(),
         nodes: lender.copy(view.nodes).filter(|nodes| nodes != "None assigned"),
         exit_code: state.is_over().then(|| number::exit_code(view.wait_status)),
+        array_job_id: number::positive(view.array_job_id),
+        array_task_id: number::set(view.array_task_id),
     };
     (record, tres)
 }

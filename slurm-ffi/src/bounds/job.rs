@@ -4,7 +4,6 @@ use slurm_wire::{JobSpec, Refusal, RefusalCode};
 
 use super::{Bounds, FIRST_PERSON, refusal};
 
-const KEY_BYTES: usize = 128;
 const NAME_BYTES: usize = 128;
 const ENVIRONMENT_BYTES: usize = 1024 * 1024;
 /// `cpus_per_task` of Slurm's protocol has 16 bits, the last three values of which are sentinels.
@@ -20,7 +19,7 @@ pub(super) fn check(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
     bounds.check_job_id(spec.job_id)?;
     place(bounds, spec)?;
     size(bounds, spec)?;
-    key(bounds, spec)?;
+    bounds.check_key(&spec.key)?;
     name(spec)?;
     environment(spec)
 }
@@ -78,15 +77,7 @@ fn size(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
     if spec.deadline.is_some_and(|at| !(1..i64::from(u32::MAX) - 10).contains(&at)) {
         return Err(malformed(format!("a deadline of {:?} is no time", spec.deadline)));
     }
-    if spec.time_limit_min == 0 || spec.time_limit_min > bounds.max_wall_time_min {
-        return Err(refusal(
-            RefusalCode::TimeLimitTooLong,
-            format!(
-                "a wall time of {} minutes: the limit is 1 to {}",
-                spec.time_limit_min, bounds.max_wall_time_min
-            ),
-        ));
-    }
+    bounds.check_time_limit(spec.time_limit_min)?;
     let memory_fits = spec.memory_mib.is_none_or(|mib| (1..=MEMORY_LIMIT_MIB).contains(&mib));
     if !(1..=CPU_LIMIT).contains(&spec.cpu_count) || !memory_fits {
         return Err(malformed(format!(
@@ -102,22 +93,6 @@ fn is_gpu_type(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit());
     !text.is_empty() && text.len() <= 64 && text.bytes().all(plain) && !numeric
-}
-
-fn key(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
-    let key = spec.key.as_str();
-    let plain = key.bytes().all(|byte| byte.is_ascii_graphic());
-    let own = key.strip_prefix(bounds.key_prefix.as_str()).is_some_and(|rest| !rest.is_empty());
-    if plain && own && key.len() <= KEY_BYTES {
-        return Ok(());
-    }
-    Err(refusal(
-        RefusalCode::BadKey,
-        format!(
-            "a key is {:?} and something after it, at most {KEY_BYTES} plain ASCII characters",
-            bounds.key_prefix
-        ),
-    ))
 }
 
 fn name(spec: &JobSpec) -> Result<(), Refusal> {

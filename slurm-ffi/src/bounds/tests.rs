@@ -3,7 +3,6 @@
 use slurm_wire::RefusalCode::{self, *};
 
 use super::*;
-use crate::association::Association;
 use crate::example;
 
 /// The example file's bounds, over a real directory.
@@ -139,24 +138,4 @@ fn what_no_person_would_write_is_malformed() {
     }
     let long = |job: &mut JobSpec| drop(job.environment.insert("A".into(), "x".repeat(1 << 20)));
     assert_eq!(answer(long), Err(MalformedCall));
-}
-
-#[test]
-fn a_job_that_is_not_ours_is_not_changed() {
-    let (_disk, bounds) = site();
-    let account = |name: &str| Association {
-        cluster: "mimer".to_owned(),
-        account: name.to_owned(),
-        ..Association::default()
-    };
-    let tree = AccountTree::under("register", vec![account("register"), account("research")]);
-    let code = |row: JobRow| bounds.check_ownership(&row, &tree).map_err(|refusal| refusal.code);
-
-    assert_eq!(code(example::row()), Ok(()));
-    for admin_comment in [None, Some(String::new()), Some("site:1".to_owned())] {
-        assert_eq!(code(JobRow { admin_comment, ..example::row() }), Err(NotOurJob));
-    }
-    for account in [None, Some("research".to_owned())] {
-        assert_eq!(code(JobRow { account, ..example::row() }), Err(NotOurJob));
-    }
 }

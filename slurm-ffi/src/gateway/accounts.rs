@@ -59,6 +59,19 @@ impl Accounts {
         self.tree_younger_than(FRESH, dbd)
     }
 
+    /// The accounts of the last tree, however old while slurmdbd is away.
+    pub(super) fn names_known(&self, dbd: &Link) -> Result<Vec<String>, Refusal> {
+        match (self.tree(dbd), self.remembered()) {
+            (Ok(tree), _) => Ok(tree.names()),
+            (Err(refusal), Some(stale)) if refusal.code.retry_helps() => {
+                tracing::warn!(reason = %refusal, "using the last known account tree");
+                self.remember(Remembered { asked_at: Instant::now(), ..stale.clone() });
+                Ok(stale.tree.names())
+            }
+            (Err(refusal), _) => Err(refusal),
+        }
+    }
+
     /// A tree in which `account` is, or a refusal.
     pub(super) fn tree_with(&self, account: &str, dbd: &Link) -> Result<Arc<AccountTree>, Refusal> {
         let known = self.remembered().filter(|it| it.tree.contains(account));

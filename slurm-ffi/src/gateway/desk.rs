@@ -9,12 +9,14 @@ use slurm_wire::{Answer, Call, Refusal, RefusalCode, Welcome};
 use super::accounts::Accounts;
 use super::link::Link;
 use crate::bounds::{BoundsFile, refusal};
+use crate::change::Change;
 use crate::frame::{Product, Task, WorkerKind};
 use crate::metrics::Metrics;
 use crate::session;
 
 mod job;
 mod label;
+mod ours;
 mod policy;
 mod setting;
 mod stranger;
@@ -60,6 +62,7 @@ impl Desk {
             version: slurm_wire::PROTOCOL_VERSION,
             cluster: self.file.slurm.cluster.clone(),
             slurm_version: session::release(),
+            explicit_ids: true,
         }
     }
 
@@ -89,13 +92,23 @@ impl Desk {
             }
             Call::CheckSettings => self.setting_faults().map(Answer::Settings),
             Call::Submit(spec) => self.submit(spec),
-            Call::Release { job_id } => self.change(job_id, Task::Release { job_id }),
-            Call::Cancel { job_id } => self.change(job_id, Task::Cancel { job_id }),
-            Call::Hold { job_id } => self.change(job_id, Task::Hold { job_id }),
-            Call::Nudge { job_id } => self.change(job_id, Task::Nudge { job_id }),
-            Call::ChangeQos { job_id, qos } => {
+            Call::Release(job) => self.change(job, Change::Release),
+            Call::Cancel(job) => self.change(job, Change::Cancel),
+            Call::Hold(job) => self.change(job, Change::Hold),
+            Call::Nudge(job) => self.change(job, Change::Nudge),
+            Call::Suspend(job) => self.change(job, Change::Suspend),
+            Call::Resume(job) => self.change(job, Change::Resume),
+            Call::Requeue(job) => self.change(job, Change::Requeue),
+            Call::ChangeQos { job, qos } => {
                 self.file.bounds.check_qos_of_job(&qos)?;
-                self.change(job_id, Task::ChangeQos { job_id, qos })
+                self.change(job, Change::Qos(qos))
+            }
+            Call::SetTimeLimit { job, time_limit_min } => {
+                self.file.bounds.check_time_limit(time_limit_min)?;
+                self.change(job, Change::TimeLimit(time_limit_min))
+            }
+            Call::WatchJobs { .. } | Call::ReadEnded { .. } | Call::ReadUsage { .. } => {
+                Err(refusal(RefusalCode::Busy, "the gateway cannot do this yet"))
             }
             Call::ReadJobs { job_ids } => self.read_jobs(job_ids).map(Answer::Jobs),
             Call::ReadRecords { job_ids } => self.read_records(job_ids),

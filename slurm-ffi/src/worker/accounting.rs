@@ -63,13 +63,10 @@ impl AccountingSeat {
             Task::Ping
             | Task::ReadSettings
             | Task::Submit(_)
-            | Task::Release { .. }
-            | Task::Cancel { .. }
+            | Task::Change { .. }
+            | Task::CancelStranger { .. }
             | Task::ReadJobs { .. }
             | Task::ReadJobRange { .. }
-            | Task::Hold { .. }
-            | Task::Nudge { .. }
-            | Task::ChangeQos { .. }
             | Task::ReadJobsAt { .. }
             | Task::ReadReservations
             | Task::PutReservation(_)

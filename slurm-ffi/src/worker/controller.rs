@@ -11,6 +11,7 @@ use crate::bounds::refusal;
 use crate::error::SlurmError;
 use crate::frame::{Outcome, Product, Task};
 use crate::handle::Seat;
+use crate::ours::{self, Look};
 use crate::session::Session;
 use crate::{change, job, probe, reservation, settings, submit};
 
@@ -39,11 +40,13 @@ impl ControllerSeat {
             Task::Submit(spec) => submit::submit(self.session, &spec)
                 .map(Product::Submitted)
                 .map_err(|error| error.refusal()),
-            Task::Release { job_id } => done(change::release(self.session, job_id)),
-            Task::Cancel { job_id } => done(change::cancel(self.session, job_id)),
-            Task::Hold { job_id } => done(change::hold_waiting(self.session, job_id)),
-            Task::Nudge { job_id } => done(change::nudge(self.session, job_id)),
-            Task::ChangeQos { job_id, qos } => done(change::change_qos(self.session, job_id, &qos)),
+            Task::Change { job, accounts, change } => {
+                match ours::look(self.session, &job, &accounts).map_err(|error| error.refusal())? {
+                    Look::Elsewhere(account) => Ok(Product::Elsewhere { account }),
+                    Look::Ours(rows) => done(change::make(self.session, &job, &rows, &change)),
+                }
+            }
+            Task::CancelStranger { job_id } => done(change::cancel(self.session, job_id)),
             Task::ReadJobs { job_ids } => self.jobs(&job_ids).map(Product::Jobs).map_err(refused),
             Task::ReadJobRange { first, last } => job::load_jobs(self.session)
                 .map(|jobs| Product::Jobs(within(jobs, |id| (first..=last).contains(&id))))

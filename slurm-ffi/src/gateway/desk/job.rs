@@ -1,7 +1,5 @@
 //! Calls about the broker's own jobs.
 
-use std::sync::Arc;
-
 use slurm_wire::{Answer, JobRow, JobSpec, Refusal, RefusalCode};
 
 use super::{Desk, mismatch};
@@ -80,30 +78,6 @@ impl Desk {
             Product::Records(records) => Ok(Answer::Records(records)),
             other => Err(mismatch(&other)),
         }
-    }
-
-    /// Has a job of ours changed.
-    pub(super) fn change(&self, job_id: u32, task: Task) -> Result<Answer, Refusal> {
-        self.check_ours(job_id)?;
-        self.run(task).map(|_| Answer::Done)
-    }
-
-    /// A job may be changed if its id, its mark and its account are the broker's.
-    fn check_ours(&self, job_id: u32) -> Result<(), Refusal> {
-        let row = self.read_jobs(vec![job_id])?.into_iter().next().ok_or_else(|| {
-            let sentence =
-                format!("slurmctld does not know job {job_id}; ask slurmdbd for its records");
-            refusal(RefusalCode::UnknownJob, sentence)
-        })?;
-        // The mark first: a stranger's account is not worth a question to slurmdbd.
-        let account = row.account.clone().unwrap_or_default();
-        let tree = match self.accounts.tree_with(&account, &self.dbd) {
-            Err(refusal) if refusal.code == RefusalCode::ForeignAccount => {
-                Arc::default() // `check_ownership` then says that the job is not ours.
-            }
-            outcome => outcome?,
-        };
-        self.file.bounds.check_ownership(&row, &tree)
     }
 
     fn check_ids(&self, job_ids: &[u32]) -> Result<(), Refusal> {

@@ -26,7 +26,7 @@ impl Desk {
         })?;
         let tree = self.accounts.tree(&self.dbd)?;
         self.file.bounds.check_stranger(&row, &tree)?;
-        self.run(Task::Cancel { job_id })?;
+        self.run(Task::CancelStranger { job_id })?;
         tracing::warn!(
             job.id = job_id,
             job.uid = row.uid,
