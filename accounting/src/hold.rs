@@ -14,15 +14,17 @@ use uuid::Uuid;
 
 pub use crate::spread::{HoldPart, Portion, Source};
 pub use crate::store::hold::{
+    extend::{Extend, ExtendError, HoldExtended, extend},
     open::{OpenHold, expired, open_of},
     place::{HoldPlaced, Payer, Place, PlaceError, place},
     release::{HoldReleased, ReleaseError, release},
     replace::replace,
     settle::{NewRun, Settle, SettleError, Settled, settle},
+    shorten::{HoldShortened, ShortenError, shorten},
 };
 use crate::{
     rate::Price,
-    spread::{spread, total},
+    spread::{add, by_grant, spread, total},
 };
 
 /// Time and money set aside for one attempt.
@@ -114,6 +116,32 @@ impl Hold {
         Ok(Self { hold_id, price, parts, state: HoldState::Open })
     }
 
+    /// Sets `wanted` more aside, of what the grants have `free`, in that order, at the hold's price.
+    ///
+    /// Returns what is added. The money of each part is rounded up by itself: so it is enough
+    /// wherever in the whole use the part comes to lie, whichever other extension is given back.
+    pub fn extend(
+        self,
+        wanted: GpuSeconds,
+        free: &[HoldPart],
+    ) -> Result<(Self, Vec<HoldPart>), HoldError> {
+        let hold = self.require_open()?;
+        let out_of_range = || HoldError::OutOfRange(hold.hold_id);
+        let (available, _) = total(free.iter()).ok_or_else(out_of_range)?;
+        if available < wanted {
+            return Err(HoldError::NotEnoughGpuSeconds { wanted, available });
+        }
+        let (added, beyond) = add(hold.price, wanted, free).ok_or_else(out_of_range)?;
+        if beyond > GpuSeconds::ZERO {
+            let wanted = hold.price.cost_at_most(wanted).ok_or_else(out_of_range)?;
+            let (_, available) = total(added.iter()).ok_or_else(out_of_range)?;
+            return Err(HoldError::NotEnoughMoney { wanted, available });
+        }
+        let parts = [&hold.parts[..], &added].concat();
+        total(parts.iter()).ok_or_else(out_of_range)?;
+        Ok((Self { parts, ..hold }, added))
+    }
+
     /// Closes the hold with what its runs took, and tells what to post and what goes back.
     ///
     /// `free` is what the hold's grants have besides it. Money is rounded over the hold's whole
@@ -135,7 +163,9 @@ impl Hold {
             portions.iter().filter(|portion| portion.source == Source::Held).collect();
         let taken_of =
             |grant_id| taken.iter().map(|p| &p.part).filter(move |p| p.grant_id == grant_id);
-        let returned = hold.parts.iter().map(|part| part.without(taken_of(part.grant_id)));
+        // An extension may draw on a grant that the hold draws on already: one sum for each grant.
+        let held = by_grant(&hold.parts).ok_or_else(out_of_range)?;
+        let returned = held.iter().map(|part| part.without(taken_of(part.grant_id)));
         let returned: Vec<HoldPart> = returned.collect::<Option<_>>().ok_or_else(out_of_range)?;
 
         let (gpu_seconds, usek) =
@@ -174,6 +204,8 @@ impl Hold {
     }
 
     /// How much of which grant it sets aside, in the order it is used; never empty.
+    ///
+    /// A grant is named once by the hold itself and once more by each extension that draws on it.
     pub fn parts(&self) -> &[HoldPart] {
         &self.parts
     }
@@ -267,6 +299,30 @@ mod tests {
                 portion(0, Source::Overrun, part(OLD, 30, 30)),
             ]
         );
+    }
+
+    #[test]
+    fn an_extended_hold_pays_with_all_its_parts_and_returns_one_sum_a_grant() {
+        let hold = hold_of(100, &[part(OLD, 30, 500), part(NEW, 500, 500)]).unwrap();
+        let free = [part(OLD, 40, 40), part(NEW, 10, 500)];
+        let (hold, added) = hold.extend(seconds(50), &free).unwrap();
+        assert_eq!(added, [part(OLD, 40, 40), part(NEW, 10, 10)]);
+        let (_, settlement) = hold.settle(&[seconds(120)], &[], noon()).unwrap();
+        assert!(settlement.portions.iter().all(|portion| portion.source == Source::Held));
+        assert_eq!(settlement.returned, [part(OLD, 20, 20), part(NEW, 10, 10)]);
+    }
+
+    #[test]
+    fn an_extension_takes_no_more_than_is_free_in_either_unit() {
+        let hold = hold_of(1, &[part(OLD, 1, 1)]).unwrap();
+        let time = hold.clone().extend(seconds(100), &[part(OLD, 99, 500)]).unwrap_err();
+        assert!(matches!(time, HoldError::NotEnoughGpuSeconds { .. }));
+        let money = hold.clone().extend(seconds(100), &[part(OLD, 500, 99)]).unwrap_err();
+        assert!(matches!(money, HoldError::NotEnoughMoney { wanted, available }
+            if (wanted.get(), available.get()) == (100, 99)));
+        let (closed, _) = hold.release(ReleaseReason::Expired, noon()).unwrap();
+        let closed = closed.extend(seconds(1), &[part(OLD, 9, 9)]).unwrap_err();
+        assert!(matches!(closed, HoldError::AlreadyClosed { .. }));
     }
 
     #[test]

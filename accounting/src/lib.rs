@@ -80,6 +80,25 @@ pub const SEALED_TABLES: &[SealedTable] = &[
         ],
     },
     SealedTable {
+        name: "accounting.extension",
+        key: "extension_id",
+        columns: &[
+            "extension_id",
+            "hold_id",
+            "extension_no",
+            "offered_grant_ids",
+            "gpu_seconds",
+            "usek",
+            "extended_at",
+            "expires_at",
+        ],
+    },
+    SealedTable {
+        name: "accounting.extension_end",
+        key: "extension_id",
+        columns: &["extension_id", "shortened_at"],
+    },
+    SealedTable {
         name: "accounting.charge",
         key: "charge_id",
         columns: &[

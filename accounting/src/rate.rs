@@ -35,6 +35,14 @@ impl Price {
         MicroSek::new(i64::try_from(usek).ok()?)
     }
 
+    /// What `gpu_seconds` cost at most, wherever in a longer use they lie: rounded up.
+    ///
+    /// The cost of a use grows by no more than this when it gets `gpu_seconds` longer.
+    pub fn cost_at_most(self, gpu_seconds: GpuSeconds) -> Option<MicroSek> {
+        let usek = self.scaled(gpu_seconds)?.checked_add(DIVISOR - 1)? / DIVISOR;
+        MicroSek::new(i64::try_from(usek).ok()?)
+    }
+
     /// What `gpu_seconds` cost on paper, in öre, half up.
     pub fn ore(self, gpu_seconds: GpuSeconds) -> Option<i64> {
         let ore = half_up(self.scaled(gpu_seconds)?, DIVISOR * USEK_PER_ORE)?;
@@ -53,6 +61,20 @@ impl Price {
         // floor((g × p + D/2) / D) ≤ u  ⇔  g × p < (u + 1) × D − D/2
         let bound = (i128::from(usek.get()) + 1) * DIVISOR - DIVISOR / 2;
         let seconds = (bound - 1) / per_second;
+        i64::try_from(seconds).ok().and_then(GpuSeconds::new).unwrap_or(most)
+    }
+
+    /// The most GPU-seconds that cost at most `usek` wherever they lie.
+    ///
+    /// The inverse of [`Price::cost_at_most`].
+    pub fn covered_by(self, usek: MicroSek) -> GpuSeconds {
+        let most = GpuSeconds::new(i64::MAX).expect("i64::MAX is not negative");
+        let per_second = i128::from(self.usek_per_gpu_hour) * i128::from(self.factor_ppm);
+        if per_second == 0 {
+            return most;
+        }
+        // ceil(g × p / D) ≤ u  ⇔  g × p ≤ u × D
+        let seconds = i128::from(usek.get()) * DIVISOR / per_second;
         i64::try_from(seconds).ok().and_then(GpuSeconds::new).unwrap_or(most)
     }
 
@@ -139,6 +161,24 @@ mod tests {
             if let Some(cost) = price.cost(seconds(most.get() + 1)) {
                 prop_assert!(cost.get() > usek);
             }
+        }
+
+        /// A use that gets longer never costs more for it than `cost_at_most`, and `covered_by` is
+        /// the edge of that.
+        #[test]
+        fn a_longer_use_costs_at_most_its_rounded_up_cost(
+            before in 0..=1_i64 << 40, more in 0..=1_i64 << 30,
+            price in 1..=1_i64 << 30, factor in 1..=4_000_000_i64,
+        ) {
+            let price = Price::new(price, factor).unwrap();
+            let most = price.cost_at_most(seconds(more)).unwrap();
+            if let Some(after) = price.cost(seconds(before + more)) {
+                prop_assert!(after.get() - price.cost(seconds(before)).unwrap().get() <= most.get());
+            }
+            let covered = price.covered_by(most);
+            prop_assert!(covered.get() >= more);
+            prop_assert!(price.cost_at_most(covered).unwrap() <= most);
+            prop_assert!(price.cost_at_most(seconds(covered.get() + 1)).unwrap() > most);
         }
     }
 }

@@ -64,6 +64,42 @@ pub(crate) fn total<'a>(
     })
 }
 
+/// The sum of the parts of each grant, in the order the grants are first named.
+pub(crate) fn by_grant(parts: &[HoldPart]) -> Option<Vec<HoldPart>> {
+    let mut sums: Vec<HoldPart> = Vec::new();
+    for part in parts {
+        match sums.iter_mut().find(|sum| sum.grant_id == part.grant_id) {
+            None => sums.push(*part),
+            Some(sum) => {
+                sum.gpu_seconds = sum.gpu_seconds.checked_add(part.gpu_seconds)?;
+                sum.usek = sum.usek.checked_add(part.usek)?;
+            }
+        }
+    }
+    Some(sums)
+}
+
+/// Takes `wanted` from what is `free`, each part with money enough for it wherever it will lie.
+///
+/// Also tells how much of it nothing that is free has money for. `None` if a cost does not fit.
+pub(crate) fn add(
+    price: Price,
+    wanted: GpuSeconds,
+    free: &[HoldPart],
+) -> Option<(Vec<HoldPart>, GpuSeconds)> {
+    let mut left = wanted;
+    let mut added = Vec::new();
+    for room in free {
+        let gpu_seconds = left.min(room.gpu_seconds).min(price.covered_by(room.usek));
+        if gpu_seconds > GpuSeconds::ZERO {
+            let usek = price.cost_at_most(gpu_seconds)?;
+            added.push(HoldPart { grant_id: room.grant_id, gpu_seconds, usek });
+            left = left.checked_sub(gpu_seconds)?;
+        }
+    }
+    Some((added, left))
+}
+
 /// Cuts `runs` into portions that fit the `rooms`, after `before` was used at the same price.
 ///
 /// What no room can take becomes overrun on the last room's grant. `None` if there is no room at
@@ -194,6 +230,36 @@ mod tests {
             } else {
                 prop_assert_eq!(wanted, GpuSeconds::ZERO);
             }
+        }
+
+        /// Use within an extended hold is paid by what it holds, whichever extensions were given back.
+        #[test]
+        fn use_within_an_extended_hold_is_paid_by_it(
+            price in 0..=1_i64 << 34,
+            base in 1..50_000_i64,
+            extensions in vec((1..5_000_i64, proptest::bool::ANY), 0..8),
+            runs in vec(0..50_000_i64, 1..6),
+        ) {
+            let price = Price::new(price, 1_234_567).unwrap();
+            let grant_id = Uuid::from_u128(1);
+            let usek = MicroSek::new(1 << 60).unwrap();
+            let seconds = |amount: i64| GpuSeconds::new(amount).unwrap();
+            let plenty = |time| HoldPart { grant_id, gpu_seconds: seconds(time), usek };
+            let free = (Source::Free, plenty(1 << 40));
+            let mut held: Vec<HoldPart> = spread(price, GpuSeconds::ZERO, &[seconds(base)], &[free])
+                .unwrap().into_iter().map(|portion| portion.part).collect();
+            for &(time, _) in extensions.iter().filter(|(_, stands)| *stands) {
+                held.extend(add(price, seconds(time), &[plenty(1 << 40)]).unwrap().0);
+            }
+            let wanted = total(held.iter()).unwrap().0.get();
+            let rooms: Vec<_> = held.into_iter().map(|part| (Source::Held, part)).collect();
+            let runs: Vec<_> = runs.into_iter().map(seconds).collect();
+            let use_in_all: i64 = runs.iter().map(|run| run.get()).sum();
+            let above: i64 = spread(price, GpuSeconds::ZERO, &runs, &rooms).unwrap().iter()
+                .filter(|portion| portion.source == Source::Overrun)
+                .map(|portion| portion.part.gpu_seconds.get())
+                .sum();
+            prop_assert_eq!(above, (use_in_all - wanted).max(0));
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum EntryKind {
     OverAllocated,
     Cleared,
     WrittenOff,
+    Extended,
+    Shortened,
 }
 
 impl EntryKind {
@@ -52,6 +54,8 @@ impl EntryKind {
             Self::OverAllocated => "over_allocated",
             Self::Cleared => "cleared",
             Self::WrittenOff => "written_off",
+            Self::Extended => "extended",
+            Self::Shortened => "shortened",
         }
     }
 }

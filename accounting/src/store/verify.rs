@@ -32,6 +32,9 @@ pub enum Mismatch {
     Entries,
     /// The held account is not the sum of the grant's open holds.
     OpenHolds,
+    /// Holds do not say the sum of their parts and standing extensions; told of the grant that each
+    /// draws on first.
+    HoldParts,
     /// The settled account is not the sum of the grant's charges.
     Charges,
     /// The free account is not what was granted, by the opening and every movement since, less what
@@ -44,6 +47,7 @@ impl std::fmt::Display for Imbalance {
         let source = match self.mismatch {
             Mismatch::Entries => "its entries",
             Mismatch::OpenHolds => "the open holds",
+            Mismatch::HoldParts => "the parts of the holds that draw on it first",
             Mismatch::Charges => "the charges",
             Mismatch::Moves => "opening and movements",
         };
@@ -73,6 +77,7 @@ pub async fn verify(pool: &PgPool) -> Result<Vec<Imbalance>, sqlx::Error> {
         .await?;
     let mut imbalances = against_entries(&mut tx).await?;
     imbalances.extend(against_open_holds(&mut tx).await?);
+    imbalances.extend(against_hold_parts(&mut tx).await?);
     imbalances.extend(against_charges(&mut tx).await?);
     imbalances.extend(against_moves(&mut tx).await?);
     Ok(imbalances)
@@ -129,7 +134,7 @@ async fn against_open_holds(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sql
         r#"
         with held as (
             select p.grant_id, sum(p.gpu_seconds) as gpu_seconds, sum(p.usek) as usek
-            from accounting.hold_part p
+            from accounting.held_part p
             join accounting.hold h on h.hold_id = p.hold_id
             where h.state = 'open'
             group by p.grant_id
@@ -152,6 +157,44 @@ async fn against_open_holds(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sql
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(|row| row.against(Mismatch::OpenHolds)).collect())
+}
+
+/// What holds say of themselves, closed or open, against their parts: what a charge is bounded by.
+async fn against_hold_parts(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        AccountRow,
+        r#"
+        with part as (
+            select hold_id, sum(gpu_seconds) as gpu_seconds, sum(usek) as usek
+            from accounting.held_part
+            group by hold_id
+        ), off as (
+            select first.grant_id,
+                sum(h.gpu_seconds + h.extended_gpu_seconds) as said_gpu_seconds,
+                sum(h.usek + h.extended_usek) as said_usek,
+                sum(p.gpu_seconds) as gpu_seconds, sum(p.usek) as usek
+            from accounting.hold h
+            join accounting.hold_part first on first.hold_id = h.hold_id and first.part_no = 0
+            join part p on p.hold_id = h.hold_id
+            where (h.gpu_seconds + h.extended_gpu_seconds, h.usek + h.extended_usek)
+                is distinct from (p.gpu_seconds, p.usek)
+            group by first.grant_id
+        )
+        select a.account_id, a.owner_id, a.kind as "kind: AccountKind", a.unit as "unit: Unit",
+            (case a.unit when 'gpu_seconds' then o.said_gpu_seconds else o.said_usek end)::bigint
+                as "recorded?",
+            (case a.unit when 'gpu_seconds' then o.gpu_seconds else o.usek end)::bigint
+                as "recomputed!"
+        from off o
+        join accounting.account a on a.owner_id = o.grant_id and a.kind = 'held'
+        where (case a.unit when 'gpu_seconds' then o.said_gpu_seconds else o.said_usek end)
+            is distinct from (case a.unit when 'gpu_seconds' then o.gpu_seconds else o.usek end)
+        order by a.owner_id, a.account_id
+        "#
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.against(Mismatch::HoldParts)).collect())
 }
 
 async fn against_charges(tx: &mut PgConnection) -> Result<Vec<Imbalance>, sqlx::Error> {

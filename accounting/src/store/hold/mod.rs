@@ -1,5 +1,6 @@
-//! Holds in the database: placed, settled, released, replaced.
+//! Holds in the database: placed, extended, shortened, settled, released, replaced.
 
+pub(crate) mod extend;
 pub(crate) mod open;
 pub(crate) mod place;
 mod posting;
@@ -9,4 +10,5 @@ mod room;
 mod row;
 mod run;
 pub(crate) mod settle;
+pub(crate) mod shorten;
 mod write;

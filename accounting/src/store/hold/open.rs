@@ -13,7 +13,7 @@ pub struct OpenHold {
     pub attempt_id: Uuid,
     /// The project that runs.
     pub project_id: Uuid,
-    /// When it may be released if nothing came of it.
+    /// When it may be released if nothing came of it; an extension moves it on.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -27,10 +27,13 @@ pub async fn expired(
 ) -> Result<Vec<OpenHold>, sqlx::Error> {
     sqlx::query_as!(
         OpenHold,
-        "select hold_id, attempt_id, project_id, expires_at
-         from accounting.hold where state = 'open' and expires_at <= $1
-         order by expires_at, hold_id
-         limit $2",
+        r#"select hold_id, attempt_id, project_id,
+             greatest(expires_at, extended_until) as "expires_at!"
+         from accounting.hold
+         where state = 'open' and expires_at <= $1
+             and (extended_until is null or extended_until <= $1)
+         order by 4, hold_id
+         limit $2"#,
         now,
         limit,
     )
@@ -45,9 +48,10 @@ pub async fn open_of(
 ) -> Result<Vec<OpenHold>, sqlx::Error> {
     sqlx::query_as!(
         OpenHold,
-        "select hold_id, attempt_id, project_id, expires_at
+        r#"select hold_id, attempt_id, project_id,
+             greatest(expires_at, extended_until) as "expires_at!"
          from accounting.hold where state = 'open' and project_id = $1
-         order by placed_at, hold_id",
+         order by placed_at, hold_id"#,
         project_id,
     )
     .fetch_all(tx)

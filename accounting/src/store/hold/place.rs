@@ -241,7 +241,7 @@ async fn repeated(
     if earlier.request != asked {
         return Err(PlaceError::HoldIdReused(request.hold_id));
     }
-    let parts = earlier.hold.parts().to_vec();
+    let parts = earlier.placed; // As it was placed, whatever was added since.
     Ok(Some(HoldPlaced { hold_id: request.hold_id, usek: earlier.usek, parts }))
 }
 

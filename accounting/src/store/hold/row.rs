@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct StoredHold {
     pub(super) request: Place,
     pub(super) usek: MicroSek,
+    /// The parts it was placed with; `hold` has those that were added too.
+    pub(super) placed: Vec<HoldPart>,
     pub(super) hold: Hold,
 }
 
@@ -46,6 +48,7 @@ struct HoldRow {
     part_grant_ids: Vec<Uuid>,
     part_gpu_seconds: Vec<i64>,
     part_usek: Vec<i64>,
+    placed_part_count: i64,
 }
 
 /// Locks the hold and reads it, so that it closes once. Comes before the lock of its grants.
@@ -71,12 +74,14 @@ pub(super) async fn find(
             h.gpu_seconds, h.usek, h.rate_id, h.expires_at, h.state as "state: StateRow",
             h.closed_at, h.release_reason as "release_reason: ReleaseReason",
             h.settled_gpu_seconds, h.settled_usek, r.price_usek_per_gpu_hour, r.factor_ppm,
-            array(select p.grant_id from accounting.hold_part p
-                where p.hold_id = h.hold_id order by p.part_no) as "part_grant_ids!",
-            array(select p.gpu_seconds from accounting.hold_part p
-                where p.hold_id = h.hold_id order by p.part_no) as "part_gpu_seconds!",
-            array(select p.usek from accounting.hold_part p
-                where p.hold_id = h.hold_id order by p.part_no) as "part_usek!"
+            array(select p.grant_id from accounting.held_part p where p.hold_id = h.hold_id
+                order by p.extension_no, p.part_no) as "part_grant_ids!",
+            array(select p.gpu_seconds from accounting.held_part p where p.hold_id = h.hold_id
+                order by p.extension_no, p.part_no) as "part_gpu_seconds!",
+            array(select p.usek from accounting.held_part p where p.hold_id = h.hold_id
+                order by p.extension_no, p.part_no) as "part_usek!",
+            (select count(*) from accounting.hold_part p where p.hold_id = h.hold_id)
+                as "placed_part_count!"
         from accounting.hold h
         join accounting.rate r on r.rate_id = h.rate_id
         where h.hold_id = $1
@@ -124,11 +129,14 @@ impl TryFrom<HoldRow> for StoredHold {
                 usek: micro_sek(money, place("usek"))?,
             })
         });
+        let parts: Vec<HoldPart> = parts.collect::<Result<_, _>>()?;
+        let placed = usize::try_from(row.placed_part_count).ok().and_then(|n| parts.get(..n));
+        let placed = placed.ok_or(place("hold_id"))?.to_vec();
         let hold = Hold {
             hold_id: row.hold_id,
             price: Price::new(row.price_usek_per_gpu_hour, row.factor_ppm)
                 .ok_or(place("rate_id"))?,
-            parts: parts.collect::<Result<_, _>>()?,
+            parts,
             state,
         };
         let request = Place {
@@ -144,6 +152,6 @@ impl TryFrom<HoldRow> for StoredHold {
             row.usek,
             Inconsistency { table: "accounting.hold", column: "usek", row: row.hold_id },
         )?;
-        Ok(Self { request, usek, hold })
+        Ok(Self { request, usek, placed, hold })
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     hold::{HoldError, HoldState, Portion, Settlement, Source},
     rate_card::{self, RateError},
+    spread::by_grant,
     store::{
         book::Book,
         hold::{posting, row, run, write},
@@ -155,7 +156,8 @@ pub async fn settle(
         return Ok(posting::posted(tx, hold_id).await?.settled);
     }
 
-    let grant_ids: Vec<Uuid> = stored.hold.parts().iter().map(|part| part.grant_id).collect();
+    let held = by_grant(stored.hold.parts()).ok_or(HoldError::OutOfRange(hold_id))?;
+    let grant_ids: Vec<Uuid> = held.iter().map(|part| part.grant_id).collect();
     let book = Book::lock(tx, &grant_ids).await?;
     let free = book.free(&grant_ids).map_err(sqlx::Error::from)?;
     let used: Vec<GpuSeconds> = charged_runs.iter().map(|run| run.gpu_seconds).collect();

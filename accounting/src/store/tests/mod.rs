@@ -3,6 +3,7 @@
 mod clearing;
 mod dice;
 mod drafting;
+mod extending;
 mod history;
 mod moving;
 mod never_oversold;

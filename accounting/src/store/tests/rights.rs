@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use super::{Desk, noon, run_of, stamp};
 use crate::{
     SEALED_TABLES,
-    hold::{self, ReleaseReason, Settle},
+    hold::{self, Extend, ReleaseReason, Settle},
     ledger, rate_card,
 };
 
@@ -26,6 +26,17 @@ async fn the_application_can_do_its_work_with_its_own_rights(db: PgPool) {
 
     hold::place(&mut app, &used, &stamp()).await.unwrap();
     hold::place(&mut app, &unused, &stamp()).await.unwrap();
+    let more = Extend {
+        extension_id: record::id::fresh(),
+        hold_id: used.hold_id,
+        gpu_seconds: super::seconds(10),
+        grant_ids: vec![grant_id],
+        expires_at: used.expires_at,
+    };
+    hold::extend(&mut app, &more, &stamp()).await.unwrap();
+    let less = Extend { extension_id: record::id::fresh(), ..more };
+    hold::extend(&mut app, &less, &stamp()).await.unwrap();
+    hold::shorten(&mut app, less.extension_id, &stamp()).await.unwrap();
     let request = Settle { hold_id: used.hold_id, runs: vec![run_of(60)] };
     hold::settle(&mut app, &request, &stamp()).await.unwrap();
     hold::release(&mut app, unused.hold_id, ReleaseReason::Refused, &stamp()).await.unwrap();
@@ -69,6 +80,9 @@ async fn the_application_cannot_change_or_delete_what_happened(db: PgPool) {
         "update accounting.hold set gpu_seconds = 1",
         "delete from accounting.hold",
         "update accounting.hold_part set usek = 0",
+        "update accounting.extension set usek = 0",
+        "update accounting.extension_part set usek = 0",
+        "delete from accounting.extension_end",
         "update accounting.grant_move set usek = 0",
         "delete from accounting.over_allocation",
         "update accounting.clearing set proposed_by = clearing_id",
