@@ -41,6 +41,10 @@ impl Model {
                 let (project, attempt) = (replaced.project, replaced.attempt);
                 Step::Replace { old, ask: Ask { project, attempt, ..ask } }
             }),
+            Step::Extend(more) => self.longer(more).map(Step::Extend),
+            Step::Shorten { extension } => {
+                self.standing(*extension).map(|extension| Step::Shorten { extension })
+            }
             Step::Settle { hold, runs } => self.settled(*hold, runs),
             Step::Release { hold, cancelled } => {
                 let hold = self.nth(*hold, State::Open);
@@ -99,7 +103,7 @@ impl Model {
         lost.get(number.checked_rem(lost.len())?).copied()
     }
 
-    fn nth(&self, number: usize, state: State) -> Option<usize> {
+    pub(super) fn nth(&self, number: usize, state: State) -> Option<usize> {
         let fitting: Vec<usize> =
             self.holds.iter().filter(|(_, hold)| hold.state == state).map(|(&id, _)| id).collect();
         fitting.get(number.checked_rem(fitting.len())?).copied()

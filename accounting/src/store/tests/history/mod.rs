@@ -9,6 +9,7 @@
 //! seed. `PROPTEST_CASES=<n>` plays more of them than the few of an ordinary run.
 
 mod aim;
+mod extensions;
 mod model;
 mod moves;
 mod play;

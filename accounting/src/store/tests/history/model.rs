@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::step::{Ask, Figures, Proposal, Step};
+use super::step::{Ask, Figures, More, Proposal, Step};
 
 /// The µSEK of a GPU-hour at each rate: one that is whole by the second and one that is not.
 pub(super) const PRICES: [i64; 2] = [3_600, 5_000];
@@ -16,6 +16,8 @@ pub(super) struct Model {
     pub(super) pools: BTreeMap<usize, Source>,
     pub(super) grants: BTreeMap<usize, Grant>,
     pub(super) holds: BTreeMap<usize, Hold>,
+    /// The request, and whether it still stands.
+    pub(super) extensions: BTreeMap<usize, (More, bool)>,
     pub(super) moves: BTreeMap<usize, Moved>,
     pub(super) over_allocations: BTreeMap<usize, (usize, i64)>,
     /// The hold, the time and whether it may be charged.
@@ -52,6 +54,8 @@ pub(super) struct Grant {
 pub(super) struct Hold {
     pub(super) ask: Ask,
     pub(super) parts: Vec<(usize, Figures)>,
+    /// What its standing extensions add: the extension, the grant and the figures.
+    pub(super) more: Vec<(usize, usize, Figures)>,
     pub(super) state: State,
     /// The time of the runs posted for it.
     pub(super) used: i64,
@@ -144,6 +148,8 @@ impl Model {
             }
             Step::Place(ask) => self.place(ask),
             Step::Replace { old, ask } => self.replace(*old, ask),
+            Step::Extend(more) => self.extend(more),
+            Step::Shorten { extension } => self.shorten(*extension),
             Step::Settle { hold, runs } => self.settle(*hold, runs),
             Step::Release { hold, cancelled } => {
                 let state = if *cancelled { State::Cancelled } else { State::Expired };

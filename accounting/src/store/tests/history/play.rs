@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::{
     model::{Answer, Model, State},
-    step::{Ask, Drawn, Figures, Ran, Step},
+    step::{Ask, Drawn, Figures, More, Ran, Step},
 };
 use crate::{
-    hold::{self, NewRun, Payer, Place, ReleaseReason, Settle},
+    hold::{self, Extend, NewRun, Payer, Place, ReleaseReason, Settle},
     ledger::{self, GrantMove, GrantTransfer, OpenGrant},
     overrun::{self, Clearing, NewClearing},
     store::tests::{noon, seconds, usek},
@@ -25,6 +25,7 @@ enum Kind {
     Pool,
     Grant,
     Hold,
+    Extension,
     Attempt,
     Project,
     Transfer,
@@ -161,6 +162,15 @@ impl Names {
                 let placed = hold::replace(tx, old_hold_id, &self.place(ask), stamp).await;
                 placed.map(|_| ()).map_err(|error| error.code())
             }
+            Step::Extend(more) => {
+                let extended = hold::extend(tx, &self.more(more), stamp).await;
+                extended.map(|_| ()).map_err(|error| error.code())
+            }
+            Step::Shorten { extension } => {
+                let extension_id = self.id(Kind::Extension, *extension);
+                let shortened = hold::shorten(tx, extension_id, stamp).await;
+                shortened.map(|_| ()).map_err(|error| error.code())
+            }
             Step::Settle { hold, runs } => {
                 let runs = runs.iter().map(|run| self.run(*run)).collect();
                 let request = Settle { hold_id: self.id(Kind::Hold, *hold), runs };
@@ -235,6 +245,16 @@ impl Names {
             grant_ids: self.grants(&ask.grants),
             gpu_seconds: seconds(ask.time),
             rate_id: self.rates.get(ask.rate).copied().unwrap_or(Uuid::nil()),
+            expires_at: noon() + TimeDelta::days(7),
+        }
+    }
+
+    fn more(&self, more: &More) -> Extend {
+        Extend {
+            extension_id: self.id(Kind::Extension, more.extension),
+            hold_id: self.id(Kind::Hold, more.hold),
+            gpu_seconds: seconds(more.time),
+            grant_ids: self.grants(&more.grants),
             expires_at: noon() + TimeDelta::days(7),
         }
     }

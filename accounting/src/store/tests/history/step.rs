@@ -11,6 +11,7 @@ const FUNDS: usize = 3;
 const POOLS: usize = 4;
 const GRANTS: usize = 7;
 const HOLDS: usize = 10;
+const EXTENSIONS: usize = 8;
 const ATTEMPTS: usize = 8;
 const TRANSFERS: usize = 14;
 const RUNS: usize = 24;
@@ -29,6 +30,15 @@ pub(super) struct Ask {
     pub(super) grants: Vec<usize>,
     pub(super) time: i64,
     pub(super) rate: usize,
+}
+
+/// More time for a hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct More {
+    pub(super) extension: usize,
+    pub(super) hold: usize,
+    pub(super) grants: Vec<usize>,
+    pub(super) time: i64,
 }
 
 /// A clearing to propose.
@@ -66,6 +76,8 @@ pub(super) enum Step {
     CarryOver { transfer: usize, from: usize, to: usize, figures: Figures },
     Place(Ask),
     Replace { old: usize, ask: Ask },
+    Extend(More),
+    Shorten { extension: usize },
     Settle { hold: usize, runs: Vec<Ran> },
     Release { hold: usize, cancelled: bool },
     Propose(Proposal),
@@ -88,6 +100,8 @@ impl Step {
             Self::CarryOver { .. } => "carry over",
             Self::Place(_) => "place",
             Self::Replace { .. } => "replace",
+            Self::Extend(_) => "extend",
+            Self::Shorten { .. } => "shorten",
             Self::Settle { .. } => "settle",
             Self::Release { .. } => "release",
             Self::Propose(_) => "propose",
@@ -132,6 +146,8 @@ fn operation() -> impl Strategy<Value = Step> {
         }),
         3 => (0..HOLDS, every::<bool>())
             .prop_map(|(hold, cancelled)| Step::Release { hold, cancelled }),
+        5 => more().prop_map(Step::Extend),
+        2 => (0..EXTENSIONS).prop_map(|extension| Step::Shorten { extension }),
         2 => (0..HOLDS, ask()).prop_map(|(old, ask)| Step::Replace { old, ask }),
         4 => proposal().prop_map(Step::Propose),
         5 => (0..CLEARINGS, 0..PEOPLE)
@@ -185,6 +201,11 @@ fn ask() -> impl Strategy<Value = Ask> {
             rate,
         },
     )
+}
+
+fn more() -> impl Strategy<Value = More> {
+    (0..EXTENSIONS, 0..HOLDS, vec(0..GRANTS - 1, 0..3), 0..40_i64)
+        .prop_map(|(extension, hold, grants, time)| More { extension, hold, grants, time })
 }
 
 fn proposal() -> impl Strategy<Value = Proposal> {

@@ -74,7 +74,7 @@ impl Model {
             grant.free = minus(grant.free, figures);
             grant.held = plus(grant.held, figures);
         }
-        let hold = Hold { ask: ask.clone(), parts, state: State::Open, used: 0 };
+        let hold = Hold { ask: ask.clone(), parts, more: Vec::new(), state: State::Open, used: 0 };
         self.holds.insert(ask.hold, hold);
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Model {
             return Err("release_hold_closed");
         }
         stored.state = state;
-        for &(grant, figures) in &stored.parts {
+        for (grant, figures) in stored.all() {
             let grant = self.grants.get_mut(&grant).unwrap();
             grant.held = minus(grant.held, figures);
             grant.free = plus(grant.free, figures);
@@ -162,7 +162,13 @@ impl Model {
         if news.is_empty() && stored.state != State::Open {
             return Ok(());
         }
-        let paid_by: Vec<usize> = stored.parts.iter().map(|part| part.0).collect();
+        let held = stored.all();
+        let mut paid_by: Vec<usize> = Vec::new();
+        for &(grant, _) in &held {
+            if !paid_by.contains(&grant) {
+                paid_by.push(grant);
+            }
+        }
         for (_, time, chargeable) in &news {
             if !chargeable {
                 self.grants.get_mut(&paid_by[0]).unwrap().not_charged += time;
@@ -170,9 +176,8 @@ impl Model {
         }
         let mut rooms = self.free(&paid_by);
         if stored.state == State::Open {
-            let held = stored.parts.iter().map(|&(grant, figures)| (Purse::Held, grant, figures));
-            rooms.splice(0..0, held);
-            for &(grant, figures) in &stored.parts {
+            rooms.splice(0..0, held.iter().map(|&(grant, figures)| (Purse::Held, grant, figures)));
+            for (grant, figures) in held {
                 // All of it goes back; what its runs take is then taken from what is free.
                 let grant = self.grants.get_mut(&grant).unwrap();
                 grant.held = minus(grant.held, figures);
