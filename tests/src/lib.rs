@@ -2,6 +2,7 @@
 //!
 //! - [`slurm`]: a whole Slurm cluster (munge, MariaDB, slurmdbd, slurmctld, any number of nodes
 //!   with fake GPU devices), several side by side on one machine.
+//! - [`postgres`]: a PostgreSQL of the site, which several mimerd share and a test may kill.
 //! - [`sftp`]: a real OpenSSH server that stands for a secure processing environment.
 //! - [`accounts`]: the POSIX users that jobs run as.
 //! - [`fake_gateway`]: *simulated* Slurm behind the gateway's protocol, for the fast loop.
@@ -22,6 +23,7 @@ pub mod fake_gateway;
 mod guard;
 pub mod poll;
 pub mod port;
+pub mod postgres;
 mod process;
 pub mod sftp;
 pub mod site;
@@ -32,6 +34,7 @@ pub mod workspace;
 
 pub use browser::Browser;
 pub use daemon::Daemon;
+pub use postgres::Postgres;
 pub use sftp::SftpStore;
 pub use slurm::{Cluster, ClusterPlan};
 pub use supervise::Supervised;

@@ -4,23 +4,28 @@
 //! [`Site::real`] stands on a real Slurm cluster with the real gateway; [`Site::fake`] replaces
 //! those two by the *simulated* gateway and nothing else. Both run the real `mimerd`, its embedded
 //! PostgreSQL, a real SFTP store, real TLS and the real agent over the simulated NVML.
+//! [`Site::shared`] has several mimerd on one PostgreSQL, each of which may be killed.
 
 mod client;
+mod mimerd;
 mod settings;
+mod shared;
 mod start;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde_json::Value;
 
 pub use client::{Person, Refused, Response};
 pub use start::{program, until_some};
 
+use mimerd::Mimerd;
+
 use crate::accounts::PosixUser;
 use crate::fake_gateway::FakeGateway;
-use crate::{Cluster, Daemon, SftpStore, Supervised, Workspace};
+use crate::{Cluster, Daemon, Postgres, SftpStore, Supervised, Workspace};
 
 /// The project of the main story.
 pub const PROJECT: &str = "stroke-ai";
@@ -29,18 +34,22 @@ pub const ACCOUNT: &str = "pub_stroke_ai";
 
 /// What stands in for a GPU in every installation made here.
 pub const SIMULATED_NVML: &str = "NVML and the GPUs (no GPU in this machine)";
+/// What mimerd knows as the gateway's socket.
+const WIRE: &str = "wire.sock";
 /// What the fake replaces.
 pub const SIMULATED_SLURM: &str = "Slurm and its gateway";
 
 /// A running installation. Fields are in the order they end.
 pub struct Site {
     agents: Vec<Daemon>,
-    mimerd: Option<Daemon>,
+    /// At least one.
+    mimerds: Vec<Mimerd>,
+    /// A PostgreSQL of the site, where mimerd does not run one of its own.
+    postgres: Option<Postgres>,
     gateway: Option<Supervised>,
     slurm: Slurm,
     sftp: SftpStore,
     user: PosixUser,
-    https_port: u16,
     simulated: Vec<String>,
     workspace: Workspace,
 }
@@ -76,7 +85,7 @@ impl Site {
             arguments.extend(["--agency", agency]);
         }
         let key = self.mimerd_says(&arguments).await?;
-        Person::new(login, &key, self.https_port, &self.ca_file())
+        Person::new(login, &key, self.first().https_port(), &self.ca_file())
     }
 
     /// Runs a command of `mimerd` and returns what it printed.
@@ -84,24 +93,29 @@ impl Site {
         start::mimerd_says(&self.config_file(), arguments).await
     }
 
-    /// mimerd's configuration file.
+    /// The first mimerd.
+    fn first(&self) -> &Mimerd {
+        &self.mimerds[0]
+    }
+
+    /// The first mimerd's configuration file.
     pub fn config_file(&self) -> PathBuf {
-        self.workspace.path().join("mimerd.toml")
+        self.first().config_file()
     }
 
-    /// The certificate clients must trust.
+    /// The certificate that clients of the first mimerd must trust.
     pub fn ca_file(&self) -> PathBuf {
-        self.state_dir().join("tls/ca.pem")
+        self.first().ca_file()
     }
 
-    /// mimerd's state directory.
+    /// The first mimerd's state directory.
     pub fn state_dir(&self) -> PathBuf {
-        self.workspace.path().join("state")
+        self.first().state_dir()
     }
 
-    /// Where the pages are.
+    /// Where the first mimerd's pages are.
     pub fn address(&self) -> String {
-        format!("https://127.0.0.1:{}", self.https_port)
+        format!("https://127.0.0.1:{}", self.first().https_port())
     }
 
     /// Directory of the embedded PostgreSQL's socket.
@@ -180,18 +194,12 @@ impl Site {
 
     /// Stops mimerd in its tracks, as if the machine had: until [`Site::resume_mimerd`] it does nothing.
     pub fn pause_mimerd(&self) -> Result<()> {
-        self.signal_mimerd(Signal::STOP)
+        self.first().signal(Signal::STOP)
     }
 
     /// Lets mimerd go on.
     pub fn resume_mimerd(&self) -> Result<()> {
-        self.signal_mimerd(Signal::CONT)
-    }
-
-    fn signal_mimerd(&self, signal: Signal) -> Result<()> {
-        let pid = self.mimerd.as_ref().context("mimerd is stopped")?.pid();
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("a pid of zero")?;
-        rustix::process::kill_process(pid, signal).context("signalling mimerd")
+        self.first().signal(Signal::CONT)
     }
 
     /// Ends everything, mimerd first and in order, and removes the directories.
@@ -199,7 +207,7 @@ impl Site {
         for agent in &mut self.agents {
             agent.stop();
         }
-        if let Some(mut mimerd) = self.mimerd.take() {
+        for mimerd in &mut self.mimerds {
             mimerd.stop();
         }
         tokio::task::spawn_blocking(move || drop(self)).await.context("stopping the site")
@@ -207,7 +215,7 @@ impl Site {
 
     /// The last lines of mimerd's log, for a failing test's message.
     pub fn mimerd_log(&self) -> String {
-        self.mimerd.as_ref().map(Daemon::log_tail).unwrap_or_default()
+        self.first().log_tail()
     }
 }
 

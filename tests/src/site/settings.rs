@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::{PROJECT, Site, Slurm, start};
+use super::mimerd::Mimerd;
+use super::{PROJECT, Site, Slurm, WIRE, start};
 use crate::accounts::PosixUser;
-use crate::{Cluster, SftpStore, Workspace};
+use crate::{Cluster, Postgres, SftpStore, Workspace};
 
 /// The broker's own job ids; Slurm's own begin far above.
 pub(super) const JOB_IDS: [u32; 2] = [100_000, 9_999_999];
@@ -19,7 +20,6 @@ pub(super) struct Places<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) slurm: &'a Slurm,
     pub(super) sftp: &'a SftpStore,
-    pub(super) https_port: u16,
     /// What mimerd does about Slurm's accounts, users and QOS: "off", "show" or "apply".
     pub(super) keep: &'static str,
 }
@@ -67,21 +67,30 @@ pub(super) fn write_accounts(places: &Places<'_>, user: &PosixUser) -> Result<()
     Ok(())
 }
 
-/// mimerd's configuration: no `[database]`, so it runs its embedded PostgreSQL.
-pub(super) fn write_mimerd(places: &Places<'_>, simulated: &[String]) -> Result<()> {
+/// One mimerd's configuration. Without a `[database]` it runs its embedded PostgreSQL.
+pub(super) fn write_mimerd(
+    places: &Places<'_>,
+    mimerd: &Mimerd,
+    database: Option<DatabasePart>,
+    simulated: &[String],
+) -> Result<()> {
     let dir = places.workspace.path();
     let name = match places.slurm {
         Slurm::Real(cluster) => cluster.name().to_owned(),
         Slurm::Fake(_) => "simulated".to_owned(),
     };
     let path = |path: PathBuf| path.display().to_string();
-    let config = Mimerd {
-        state_dir: path(dir.join("state")),
+    let config = MimerdPart {
+        state_dir: path(mimerd.state_dir()),
         simulated: simulated.to_vec(),
-        listen: Listen { address: format!("127.0.0.1:{}", places.https_port) },
+        listen: Listen {
+            address: format!("127.0.0.1:{}", mimerd.https_port()),
+            metrics_address: format!("127.0.0.1:{}", mimerd.metrics_port()),
+        },
+        database,
         cluster: ClusterPart {
             name,
-            gateway_socket: path(dir.join("gateway.sock")),
+            gateway_socket: path(dir.join(WIRE)),
             job_ids: JOB_IDS,
             open_partition: "gpu".to_owned(),
             confidential_partition: "confidential".to_owned(),
@@ -97,15 +106,33 @@ pub(super) fn write_mimerd(places: &Places<'_>, simulated: &[String]) -> Result<
             deadline_s: 120,
         },
     };
-    places.workspace.write("mimerd.toml", 0o600, toml::to_string(&config)?)?;
+    fs::write(mimerd.config_file(), toml::to_string(&config)?)?;
+    fs::set_permissions(mimerd.config_file(), Permissions::from_mode(0o600))?;
     Ok(())
 }
 
+/// The files that name a PostgreSQL of the site, one per role, for root alone.
+pub(super) fn write_database(dir: &Path, postgres: &Postgres) -> Result<DatabasePart> {
+    let file = |name: &str, role: &str| -> Result<String> {
+        let file = dir.join(name);
+        fs::write(&file, postgres.url(role))?;
+        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        Ok(file.display().to_string())
+    };
+    Ok(DatabasePart {
+        owner_url_file: file("owner.url", "mimer_owner")?,
+        app_url_file: file("app.url", "mimer_app")?,
+        sealer_url_file: file("sealer.url", "mimer_sealer")?,
+    })
+}
+
 #[derive(Serialize)]
-struct Mimerd {
+struct MimerdPart {
     state_dir: String,
     simulated: Vec<String>,
     listen: Listen,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<DatabasePart>,
     cluster: ClusterPart,
     accounts: AccountsPart,
     staging: StagingPart,
@@ -114,6 +141,15 @@ struct Mimerd {
 #[derive(Serialize)]
 struct Listen {
     address: String,
+    metrics_address: String,
+}
+
+/// Where mimerd finds a PostgreSQL of the site.
+#[derive(Clone, Serialize)]
+pub(super) struct DatabasePart {
+    owner_url_file: String,
+    app_url_file: String,
+    sealer_url_file: String,
 }
 
 #[derive(Serialize)]

@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use record::Clock;
 
+use super::mimerd::Mimerd;
 use super::settings::{self, Places};
-use super::{ACCOUNT, SIMULATED_NVML, SIMULATED_SLURM, Site, Slurm};
+use super::{ACCOUNT, SIMULATED_NVML, SIMULATED_SLURM, Site, Slurm, WIRE};
 use crate::accounts::PosixUser;
 use crate::fake_gateway::{FakeGateway, FakePlan};
-use crate::{Cluster, ClusterPlan, Daemon, SftpStore, Supervised, Workspace, poll, port};
+use crate::{Cluster, ClusterPlan, Daemon, Postgres, SftpStore, Supervised, Workspace, poll};
 
 const BOUND: Duration = Duration::from_secs(90);
 
@@ -21,7 +22,7 @@ const OFF: &str = "off";
 
 pub(super) async fn real(nodes: usize) -> Result<Site> {
     let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
-    on(cluster, APPLY).await
+    on(cluster, Rest { keep: APPLY, ..Rest::default() }).await
 }
 
 pub(super) async fn kept_by_hand(nodes: usize) -> Result<Site> {
@@ -29,14 +30,35 @@ pub(super) async fn kept_by_hand(nodes: usize) -> Result<Site> {
     let user = PosixUser::project(1)?;
     cluster.add_project_account(ACCOUNT).await?;
     cluster.add_user(ACCOUNT, &user).await?;
-    on(cluster, OFF).await
+    on(cluster, Rest { keep: OFF, ..Rest::default() }).await
 }
 
-async fn on(cluster: Cluster, keep: &'static str) -> Result<Site> {
+pub(super) async fn shared(nodes: usize, mimerd_count: usize) -> Result<Site> {
+    ensure!(mimerd_count > 0, "an installation has at least one mimerd");
+    let postgres = Some(Postgres::start().await?);
+    let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
+    on(cluster, Rest { keep: APPLY, mimerd_count, postgres, agents: false }).await
+}
+
+/// How an installation differs from the plain one: one mimerd, its embedded PostgreSQL, agents.
+struct Rest {
+    keep: &'static str,
+    mimerd_count: usize,
+    postgres: Option<Postgres>,
+    agents: bool,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { keep: APPLY, mimerd_count: 1, postgres: None, agents: true }
+    }
+}
+
+async fn on(cluster: Cluster, rest: Rest) -> Result<Site> {
     let workspace = Workspace::create("site")?;
     let socket = workspace.path().join("gateway.sock");
     let gateway = gateway(workspace.path(), &cluster, &socket).await?;
-    let plan = Plan { slurm: Slurm::Real(Box::new(cluster)), gateway: Some(gateway), keep };
+    let plan = Plan { slurm: Slurm::Real(Box::new(cluster)), gateway: Some(gateway), rest };
     finish(workspace, plan, vec![SIMULATED_NVML.to_owned()]).await
 }
 
@@ -46,52 +68,56 @@ pub(super) async fn fake() -> Result<Site> {
     let plan = FakePlan { run_seconds: 2, ..FakePlan::default() };
     let slurm = Slurm::Fake(FakeGateway::start(&socket, plan, Clock::System)?);
     let simulated = vec![SIMULATED_SLURM.to_owned(), SIMULATED_NVML.to_owned()];
-    finish(workspace, Plan { slurm, gateway: None, keep: APPLY }, simulated).await
+    finish(workspace, Plan { slurm, gateway: None, rest: Rest::default() }, simulated).await
 }
 
 /// What an installation stands on.
 struct Plan {
     slurm: Slurm,
     gateway: Option<Supervised>,
-    keep: &'static str,
+    rest: Rest,
 }
 
 /// Everything that is the same on a real and on a simulated Slurm.
 async fn finish(workspace: Workspace, plan: Plan, simulated: Vec<String>) -> Result<Site> {
-    let Plan { slurm, gateway, keep } = plan;
+    let Plan { slurm, gateway, rest } = plan;
     let user = PosixUser::project(1)?;
     let sftp = SftpStore::start().await?;
-    let https_port = port::free()?;
     settings::make_area(&slurm, &workspace, &user)?;
-    let places = Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, https_port, keep };
+    let dir = workspace.path();
+    std::os::unix::fs::symlink(dir.join("gateway.sock"), dir.join(WIRE))?;
+    let places = Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, keep: rest.keep };
     settings::write_accounts(&places, &user)?;
-    settings::write_mimerd(&places, &simulated)?;
-
-    let config = workspace.path().join("mimerd.toml");
-    let mut command = Command::new(program("mimerd")?);
-    command.arg("--config").arg(&config).arg("serve").env("RUST_LOG", "info,sqlx=warn");
-    let mut mimerd = Daemon::spawn("mimerd", command, &workspace.path().join("mimerd.log"))?;
-    let ca = workspace.path().join("state/tls/ca.pem");
-    mimerd
-        .until_ready(BOUND, async || {
-            let there = tokio::net::TcpStream::connect(("127.0.0.1", https_port)).await.is_ok();
-            Ok(there && ca.exists())
-        })
-        .await?;
+    let database = match &rest.postgres {
+        Some(postgres) => Some(settings::write_database(dir, postgres)?),
+        None => None,
+    };
+    let mut mimerds = Vec::new();
+    for number in 0..rest.mimerd_count {
+        let mut mimerd = Mimerd::new(dir, number)?;
+        settings::write_mimerd(&places, &mimerd, database.clone(), &simulated)?;
+        mimerd.spawn()?;
+        mimerds.push(mimerd);
+    }
+    for mimerd in &mut mimerds {
+        mimerd.until_it_serves().await?;
+    }
     let mut site = Site {
         agents: Vec::new(),
-        mimerd: Some(mimerd),
+        mimerds,
+        postgres: rest.postgres,
         gateway,
         slurm,
         sftp,
         user,
-        https_port,
         simulated,
         workspace,
     };
-    for node in settings::node_names(&site.slurm) {
-        let agent = agent(&site, &node).await?;
-        site.agents.push(agent);
+    if rest.agents {
+        for node in settings::node_names(&site.slurm) {
+            let agent = agent(&site, &node).await?;
+            site.agents.push(agent);
+        }
     }
     Ok(site)
 }
