@@ -7,6 +7,7 @@
 //! The number of tries is also the claim's own mark: a worker that lost its lease cannot renew,
 //! postpone or bury what another worker has taken over.
 
+mod crash;
 mod effect;
 mod fetch;
 mod job;

@@ -6,7 +6,8 @@ use staging::link::{self, FetchStarted, LinkError, LinkState};
 use staging::transfer::{self, Limits, MoverSite, Order, Outcome as Transferred, Report};
 use uuid::Uuid;
 
-use super::worker::Outcome;
+use super::crash::{Step, point};
+use super::worker::{Outcome, commit};
 use super::{Claimed, done};
 use crate::accounts;
 use crate::app::App;
@@ -25,16 +26,18 @@ pub(super) async fn link(app: &App, claimed: &Claimed, link_id: Uuid) -> anyhow:
         Err(refused) => return Err(refused.into()),
     };
     let project = quotas::project::by_id(&mut tx, started.link.project_id).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     let slug = project.map(|project| project.slug.as_str().to_owned()).unwrap_or_default();
 
     let gid = accounts::any_of(&app.config.accounts.file, &slug)?.gid;
     let order = order(app, &started, transfer_id, gid);
     let gate = LinkGate { pool: app.db.clone(), link_id, transfer_id, clock: app.clock.clone() };
+    point(Step::Asking).await;
     let report = match transfer::run_mover(&order, &app.config.staging.mover, &gate).await {
         Ok(report) => report,
         Err(broken) => Report::failed(transfer_id, link_id, &broken),
     };
+    point(Step::Answered).await;
     keep(app, claimed, &report).await
 }
 
@@ -70,11 +73,11 @@ async fn keep(app: &App, claimed: &Claimed, report: &Report) -> anyhow::Result<O
     if matches!(link.state, LinkState::Failed { .. })
         && let Transferred::Failed { message, retry: true, .. } = &report.outcome
     {
-        tx.commit().await?;
+        commit(tx).await?;
         return Ok(Outcome::Later(message.clone()));
     }
     done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     tracing::info!(link.id = %link.link_id, state = link.state.word(), "a link was fetched");
     Ok(Outcome::Recorded)
 }

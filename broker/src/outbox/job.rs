@@ -5,7 +5,7 @@ use serde_json::json;
 use slurm_wire::{Answer, Call, RefusalCode};
 use uuid::Uuid;
 
-use super::worker::Outcome;
+use super::worker::{Outcome, ask, commit};
 use super::{Claimed, Effect, done, want, withdraw_submit};
 use crate::app::App;
 use crate::gateway::GatewayError;
@@ -30,7 +30,7 @@ pub(super) async fn submit(
     if attempt.state.is_over() {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Submit(Box::new(attempt.spec.clone()))).await {
+    match ask(app, &Call::Submit(Box::new(attempt.spec.clone()))).await {
         Ok(Answer::Submitted(submitted)) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -42,7 +42,7 @@ pub(super) async fn submit(
             });
             stamp.audit(&mut tx, "attempt.submitted", ("attempt", attempt_id), details).await?;
             done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            tx.commit().await?;
+            commit(tx).await?;
             Ok(Outcome::Recorded)
         }
         Ok(_) => Err(GatewayError::OutOfTurn.into()),
@@ -70,7 +70,7 @@ async fn refuse(
     let mut tx = app.db.begin().await?;
     attempt::ended_without_run(&mut tx, attempt, AttemptState::Refused, reason, &stamp).await?;
     done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     tracing::warn!(attempt.id = %attempt.attempt_id, reason, "Slurm refused a job");
     Ok(Outcome::Recorded)
 }
@@ -93,7 +93,7 @@ pub(super) async fn release(
         return stop_for_permit(app, claimed, &attempt, &refused).await;
     }
     drop(connection);
-    match app.gateway.call(&Call::Release(attempt.spec.ours())).await {
+    match ask(app, &Call::Release(attempt.spec.ours())).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -103,7 +103,7 @@ pub(super) async fn release(
                     .await?;
             }
             done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            tx.commit().await?;
+            commit(tx).await?;
             Ok(Outcome::Recorded)
         }
         Err(error) => Ok(Outcome::Later(error.to_string())),
@@ -127,7 +127,7 @@ async fn stop_for_permit(
         stamp.audit(&mut tx, "attempt.stopped_for_permit", subject, details).await?;
     }
     done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     Ok(Outcome::Recorded)
 }
 
@@ -141,13 +141,13 @@ pub(super) async fn cancel(
     if attempt.state.is_over() || never_sent(app, claimed, &attempt).await? {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Cancel(attempt.spec.ours())).await {
+    match ask(app, &Call::Cancel(attempt.spec.ours())).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
             stamp.audit(&mut tx, "attempt.cancel_sent", ("attempt", attempt_id), json!({})).await?;
             done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            tx.commit().await?;
+            commit(tx).await?;
             Ok(Outcome::Recorded)
         }
         Err(GatewayError::Refused(refusal))
@@ -176,7 +176,7 @@ async fn never_sent(app: &App, claimed: &Claimed, attempt: &Attempt) -> anyhow::
     }
     let reason = "cancelled before Slurm heard of it";
     attempt::ended_without_run(&mut tx, attempt, AttemptState::Cancelled, reason, &stamp).await?;
-    tx.commit().await?;
+    commit(tx).await?;
     Ok(true)
 }
 
@@ -189,7 +189,7 @@ pub(super) async fn cancel_stranger(app: &App, exception_id: Uuid) -> anyhow::Re
         return Ok(Outcome::Done);
     };
     let job_id = u32::try_from(found.slurm_job_id)?;
-    match app.gateway.call(&Call::CancelStranger { job_id }).await {
+    match ask(app, &Call::CancelStranger { job_id }).await {
         Ok(_) => Ok(Outcome::Done),
         Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::UnknownJob => {
             Ok(Outcome::Done)
@@ -204,7 +204,7 @@ pub(super) async fn nudge(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome
     if attempt.state != AttemptState::Released || attempt.cancel_wanted {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Nudge(attempt.spec.ours())).await {
+    match ask(app, &Call::Nudge(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         // It started or ended meanwhile.
@@ -218,7 +218,7 @@ pub(super) async fn hold(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome>
     if attempt.state >= AttemptState::Running || !attempt.held_back {
         return Ok(Outcome::Done);
     }
-    match app.gateway.call(&Call::Hold(attempt.spec.ours())).await {
+    match ask(app, &Call::Hold(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         // It started or ended meanwhile.

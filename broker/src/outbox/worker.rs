@@ -1,12 +1,17 @@
-//! The workers that carry effects out.
+//! The workers that carry effects out, and the two doors that every effect goes through: [`ask`]
+//! for Slurm and [`commit`] for what is written down.
 
 use std::time::Duration;
 
 use anyhow::Context;
+use slurm_wire::{Answer, Call};
+use sqlx::{Postgres, Transaction};
 use tokio::sync::watch;
 
+use super::crash::{Step, point};
 use super::{Claimed, Effect, Lease, Takes, claim, done, fetch, job, later, renew};
 use crate::app::App;
+use crate::gateway::GatewayError;
 
 /// What became of one effect.
 pub(super) enum Outcome {
@@ -18,8 +23,9 @@ pub(super) enum Outcome {
     Later(String),
 }
 
-/// How often a lease is renewed: well within its length.
-const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// How often a lease is renewed: well within its length. Tests do not wait that long.
+const RENEW_EVERY: Duration =
+    if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(20) };
 
 /// Runs the configured number of workers until `stop` turns true.
 ///
@@ -37,6 +43,22 @@ pub async fn run_workers(app: App, stop: watch::Receiver<bool>) {
             return;
         }
     }
+}
+
+/// Makes one call to Slurm on behalf of an effect.
+pub(super) async fn ask(app: &App, call: &Call) -> Result<Answer, GatewayError> {
+    point(Step::Asking).await;
+    let answer = app.gateway.call(call).await;
+    point(Step::Answered).await;
+    answer
+}
+
+/// Commits what an effect has written.
+pub(super) async fn commit(tx: Transaction<'_, Postgres>) -> Result<(), sqlx::Error> {
+    point(Step::Committing).await;
+    tx.commit().await?;
+    point(Step::Committed).await;
+    Ok(())
 }
 
 async fn work(app: App, takes: Takes, mut stop: watch::Receiver<bool>) {
@@ -74,14 +96,16 @@ pub(super) async fn one(app: &App, takes: Takes) -> anyhow::Result<bool> {
         }
     };
     drop(connection);
+    point(Step::Claimed).await;
 
     let outcome = with_renewal(app, &claimed).await;
     let name = claimed.effect.name();
     match outcome {
         Ok(Outcome::Recorded) => app.metrics.effect(name, "done"),
         Ok(Outcome::Done) => {
-            let mut connection = app.db.acquire().await?;
-            done(&mut connection, claimed.lease.outbox_id, app.clock.now()).await?;
+            point(Step::Marking).await;
+            done(&mut *app.db.acquire().await?, claimed.lease.outbox_id, app.clock.now()).await?;
+            point(Step::Marked).await;
             app.metrics.effect(name, "done");
         }
         Ok(Outcome::Later(reason)) => {
@@ -102,7 +126,9 @@ pub(super) async fn one(app: &App, takes: Takes) -> anyhow::Result<bool> {
 /// Puts the effect back in line. Giving it up is said aloud: somebody must act.
 async fn postpone(app: &App, lease: Lease, reason: &str) -> anyhow::Result<()> {
     let bound = app.config.duties.outbox_tries;
+    point(Step::Postponing).await;
     later(&mut *app.db.acquire().await?, lease, bound, reason, app.clock.now()).await?;
+    point(Step::Postponed).await;
     if lease.tries >= bound {
         tracing::error!(outbox.id = %lease.outbox_id, reason,
             "an effect was given up; see `mimer dead-letter list`, mend the cause and retry it");
@@ -120,8 +146,12 @@ async fn with_renewal(app: &App, claimed: &Claimed) -> anyhow::Result<Outcome> {
             outcome = &mut carried_out => return outcome,
             () = tokio::time::sleep(RENEW_EVERY) => {}
         }
-        let renewal =
-            async { renew(&mut *app.db.acquire().await?, claimed.lease, app.clock.now()).await };
+        let renewal = async {
+            point(Step::Renewing).await;
+            renew(&mut *app.db.acquire().await?, claimed.lease, app.clock.now()).await?;
+            point(Step::Renewed).await;
+            Ok::<_, sqlx::Error>(())
+        };
         tokio::select! {
             outcome = &mut carried_out => return outcome,
             renewed = renewal => if let Err(error) = renewed {
