@@ -21,6 +21,7 @@ pub use crate::store::hold::{
     replace::replace,
     settle::{NewRun, Settle, SettleError, Settled, settle},
     shorten::{HoldShortened, ShortenError, shorten},
+    terms::{HoldTerms, terms},
 };
 use crate::{
     rate::Price,

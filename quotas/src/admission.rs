@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod data;
+mod extension;
 mod limits;
 mod offer;
 mod reason;
@@ -28,6 +29,7 @@ mod snapshot;
 mod tests;
 mod words;
 
+pub use extension::{Extension, ExtensionAsk, decide_extension};
 pub use reason::Reason;
 pub use snapshot::{SnapshotError, snapshot};
 
@@ -39,11 +41,15 @@ pub const GRACE_S: i64 = 60;
 pub struct Ask {
     /// Who.
     pub person_id: Uuid,
-    /// GPUs, or MIG instances where the class has those, all on one node. A class of whole nodes
-    /// takes all GPUs of a node or none.
+    /// GPUs of one task, or MIG instances where the class has those, all on one node. A class of
+    /// whole nodes takes all GPUs of a node or none.
     pub gpu_count: i64,
-    /// The job's time limit.
+    /// The time limit of each task.
     pub wall_time_s: i64,
+    /// Tasks of the job's array; 1 for a single job.
+    pub task_count: i64,
+    /// How many of them may run at once; `None`: all.
+    pub tasks_at_once: Option<i64>,
     /// The class of GPU capacity.
     pub class: String,
     /// When.
@@ -131,7 +137,7 @@ pub struct GrantFacts {
     pub superseded_at: Option<DateTime<Utc>>,
     /// The longest wall time of one job.
     pub max_wall_time_s: i64,
-    /// The most GPUs of one job.
+    /// The most GPUs of one job at once: an array counts with all tasks that may run at once.
     pub max_gpus: i64,
     /// GPU-seconds neither held nor settled.
     pub available: GpuSeconds,
@@ -173,13 +179,19 @@ pub struct PoolFacts {
 pub struct Admitted {
     /// The grants to hold on, oldest expiry first; no more than the job needs.
     pub grant_ids: Vec<Uuid>,
-    /// Whole units of the class: GPUs, MIG instances or nodes.
+    /// Whole units of the class in one task: GPUs, MIG instances or nodes.
     pub units: i64,
-    /// GPUs of the pool's type that Slurm is asked for, and that are held and charged.
+    /// GPUs of the pool's type that Slurm is asked for one task, and that are held and charged.
     pub gpu_count: i64,
+    /// Tasks of the job's array; 1 for a single job.
+    pub task_count: i64,
+    /// The most GPUs that run at once: what limits at once count while the job waits or runs.
+    pub gpus_at_once: i64,
+    /// The most tasks that run at once: what limits at once count as jobs.
+    pub tasks_at_once: i64,
     /// Whether Slurm must let nobody else onto the node.
     pub whole_node: bool,
-    /// The hold: GPUs × (wall time + [`GRACE_S`]).
+    /// The hold: GPUs × tasks × (wall time + [`GRACE_S`]).
     pub gpu_seconds: GpuSeconds,
     /// What the hold costs at most.
     pub usek: MicroSek,
@@ -221,12 +233,22 @@ impl Snapshot {
 }
 
 impl Ask {
-    /// What the hold sets aside: GPUs × (wall time + [`GRACE_S`]).
+    /// What the hold sets aside: GPUs × tasks × (wall time + [`GRACE_S`]).
     ///
     /// An ask beyond 64 bits becomes the largest amount there is, which no grant ever has.
     fn gpu_seconds(&self) -> GpuSeconds {
-        let seconds = self.gpu_count.saturating_mul(self.wall_time_s.saturating_add(GRACE_S));
-        GpuSeconds::new(seconds).unwrap_or(GpuSeconds::ZERO)
+        let of_task = self.gpu_count.saturating_mul(self.wall_time_s.saturating_add(GRACE_S));
+        GpuSeconds::new(of_task.saturating_mul(self.task_count)).unwrap_or(GpuSeconds::ZERO)
+    }
+
+    /// The most tasks that run at once.
+    fn at_once(&self) -> i64 {
+        self.tasks_at_once.map_or(self.task_count, |bound| bound.min(self.task_count))
+    }
+
+    /// The most GPUs that run at once.
+    fn gpus_at_once(&self) -> i64 {
+        self.gpu_count.saturating_mul(self.at_once())
     }
 
     /// When the job is over if it starts now and takes all of its time.
@@ -249,6 +271,9 @@ pub fn decide(ask: &Ask, snapshot: &Snapshot) -> Result<Admitted, Refusal> {
     if ask.gpu_count < 1 || ask.wall_time_s < 1 {
         return refuse(Reason::NothingAsked);
     }
+    if ask.task_count < 1 || ask.tasks_at_once.is_some_and(|bound| bound < 1) {
+        return refuse(Reason::NoTasks);
+    }
     let mut reasons = data::faults(ask, project.data_class, snapshot);
     reasons.extend(limits::faults(ask, snapshot));
     let offer = match offer::best(ask, &snapshot.grants) {
@@ -259,7 +284,7 @@ pub fn decide(ask: &Ask, snapshot: &Snapshot) -> Result<Admitted, Refusal> {
         }
     };
     // Last, because a shorter job mends it: what is missing altogether is to be mended first.
-    reasons.extend(data::ends_too_soon(ask, project.data_class, snapshot));
+    reasons.extend(data::ends_too_soon(ask, ask.over_at(), project.data_class, snapshot));
     match offer {
         Some(admitted) if reasons.is_empty() => Ok(admitted),
         _ => Err(Refusal { reasons }),

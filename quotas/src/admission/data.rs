@@ -4,6 +4,8 @@
 //! job brings data; each dataset that a link brings needs the permit its link was opened under. A
 //! permit must last until the job would be over if it started at once.
 
+use chrono::{DateTime, Utc};
+
 use super::{Ask, Reason, Snapshot, StagedDataset};
 use crate::{
     permit::{self, Permit, PermitRefusal},
@@ -74,7 +76,12 @@ fn dataset_fault(ask: &Ask, staged: &StagedDataset, permits: &[Permit]) -> Optio
 /// The permits that hold now and end before the job would, each once.
 ///
 /// Of the permits that let the person compute, one that lasts is enough; a dataset's own must last.
-pub(super) fn ends_too_soon(ask: &Ask, data_class: DataClass, snapshot: &Snapshot) -> Vec<Reason> {
+pub(super) fn ends_too_soon(
+    ask: &Ask,
+    over_at: DateTime<Utc>,
+    data_class: DataClass,
+    snapshot: &Snapshot,
+) -> Vec<Reason> {
     let question =
         permit::Ask { person_id: ask.person_id, dataset: None, environment: None, now: ask.now };
     let of_person = match data_class {
@@ -97,7 +104,7 @@ pub(super) fn ends_too_soon(ask: &Ask, data_class: DataClass, snapshot: &Snapsho
     for permit in of_person.into_iter().chain(of_datasets) {
         let (permit_id, ends_at) = (permit.permit_id, permit.valid_until);
         let reason = Reason::PermitEndsTooSoon { permit_id, ends_at, asked_s: ask.wall_time_s };
-        if ends_at < ask.over_at() && !reasons.contains(&reason) {
+        if ends_at < over_at && !reasons.contains(&reason) {
             reasons.push(reason);
         }
     }

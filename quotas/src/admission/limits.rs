@@ -8,11 +8,7 @@ use crate::limit::use_limit::{Scope, UseLimit};
 
 /// Everything the limits say against the job, each reason once.
 pub(super) fn faults(ask: &Ask, snapshot: &Snapshot) -> Vec<Reason> {
-    let stopped = snapshot.stopped.map(|stopped| Reason::NewJobsStopped {
-        percent: stopped.step.at_percent,
-        policy: stopped.limit_policy_id,
-    });
-    let mut reasons = Vec::from_iter(stopped);
+    let mut reasons = Vec::from_iter(stopped(snapshot));
     let Some(in_use) = &snapshot.in_use else {
         if snapshot.needs_count(&ask.class) {
             reasons.push(Reason::UseNotCounted);
@@ -29,6 +25,14 @@ pub(super) fn faults(ask: &Ask, snapshot: &Snapshot) -> Vec<Reason> {
     reasons
 }
 
+/// That the agency has used so much that nothing new starts.
+pub(super) fn stopped(snapshot: &Snapshot) -> Option<Reason> {
+    snapshot.stopped.map(|stopped| Reason::NewJobsStopped {
+        percent: stopped.step.at_percent,
+        policy: stopped.limit_policy_id,
+    })
+}
+
 /// What of one limit the job would break.
 fn reached(ask: &Ask, limit: &UseLimit, in_use: &[InUse]) -> Vec<Reason> {
     let scope = limit.scope;
@@ -42,14 +46,17 @@ fn reached(ask: &Ask, limit: &UseLimit, in_use: &[InUse]) -> Vec<Reason> {
     let (gpus, jobs) = counted.fold((0_i64, 0_i64), |(gpus, jobs), used| {
         (gpus.saturating_add(used.gpus), jobs.saturating_add(used.jobs))
     });
-    let asked = ask.gpu_count;
+    // An array takes its place with all that may run of it at once.
+    let (asked, tasks) = (ask.gpus_at_once(), ask.at_once());
     let of_gpus = limit
         .gpus_at_once
         .filter(|most| gpus.saturating_add(asked) > *most)
         .map(|most| Reason::GpusAtOnceReached { scope, asked, in_use: gpus, limit: most });
-    let of_jobs = limit
-        .jobs_at_once
-        .filter(|most| jobs >= *most)
-        .map(|most| Reason::JobsAtOnceReached { scope, in_use: jobs, limit: most });
+    let of_jobs = limit.jobs_at_once.filter(|most| jobs.saturating_add(tasks) > *most).map(
+        |most| match tasks {
+            1 => Reason::JobsAtOnceReached { scope, in_use: jobs, limit: most },
+            asked => Reason::TasksAtOnceReached { scope, asked, in_use: jobs, limit: most },
+        },
+    );
     of_gpus.into_iter().chain(of_jobs).collect()
 }

@@ -19,20 +19,10 @@ use crate::pool::AllocationUnit;
 pub(super) fn best(ask: &Ask, grants: &[GrantFacts]) -> Result<Admitted, Vec<Reason>> {
     let of_class: Vec<&GrantFacts> =
         grants.iter().filter(|grant| grant.pool.class == ask.class).collect();
-    let mut usable: Vec<&GrantFacts> = Vec::new();
-    let mut closed: Vec<Closed> = Vec::new();
-    for grant in of_class {
-        match grant.closed(ask.now) {
-            None => usable.push(grant),
-            Some(why) => closed.push(why),
-        }
+    if of_class.is_empty() {
+        return Err(vec![Reason::NoGrant { class: ask.class.clone() }]);
     }
-    if usable.is_empty() {
-        let nearest = closed.into_iter().min().map(Reason::from);
-        return Err(vec![nearest.unwrap_or_else(|| Reason::NoGrant { class: ask.class.clone() })]);
-    }
-
-    usable.sort_by_key(|grant| (grant.ends_at(), grant.grant_id));
+    let usable = open(&of_class, ask.now).map_err(|why| vec![why])?;
     let mut fewest: Option<Vec<Reason>> = None;
     for group in by_place(&usable) {
         match weigh(ask, &group) {
@@ -45,6 +35,27 @@ pub(super) fn best(ask: &Ask, grants: &[GrantFacts]) -> Result<Admitted, Vec<Rea
         }
     }
     Err(fewest.unwrap_or_default())
+}
+
+/// The grants that can be used now, oldest expiry first; else why the nearest one cannot. Of no
+/// grants none is over, so there must be one.
+pub(super) fn open<'a>(
+    grants: &[&'a GrantFacts],
+    now: DateTime<Utc>,
+) -> Result<Vec<&'a GrantFacts>, Reason> {
+    let mut usable: Vec<&GrantFacts> = Vec::new();
+    let mut closed: Vec<Closed> = Vec::new();
+    for &grant in grants {
+        match grant.closed(now) {
+            None => usable.push(grant),
+            Some(why) => closed.push(why),
+        }
+    }
+    if let (true, Some(nearest)) = (usable.is_empty(), closed.into_iter().min()) {
+        return Err(Reason::from(nearest));
+    }
+    usable.sort_by_key(|grant| (grant.ends_at(), grant.grant_id));
+    Ok(usable)
 }
 
 /// Why a grant cannot be used now; what passes by itself soonest comes first.
@@ -93,12 +104,12 @@ impl GrantFacts {
     }
 
     /// The last instant a job may run on it.
-    fn ends_at(&self) -> DateTime<Utc> {
+    pub(super) fn ends_at(&self) -> DateTime<Utc> {
         self.valid_until.min(self.fund_ends_at)
     }
 
     /// Whether one job could draw on both: one place, one unit and node shape, one fund.
-    fn goes_with(&self, other: &Self) -> bool {
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
         let (one, two) = (&self.pool, &other.pool);
         one.fund_id == two.fund_id
             && one.cluster == two.cluster
@@ -133,7 +144,7 @@ fn by_place<'a>(grants: &[&'a GrantFacts]) -> Vec<Vec<&'a GrantFacts>> {
 
 /// Whether the grants of one group, never empty, can pay for the job together.
 fn weigh(ask: &Ask, group: &[&GrantFacts]) -> Result<Admitted, Vec<Reason>> {
-    let (bounded, mut reasons) = within_bounds(ask, group);
+    let (bounded, mut reasons) = within_bounds(ask, ask.over_at(), group);
     let pool = &group[0].pool;
     let Some((rate, price)) =
         group[0].rate.as_ref().and_then(|rate| Some((rate, rate.price().ok()?)))
@@ -157,6 +168,9 @@ fn weigh(ask: &Ask, group: &[&GrantFacts]) -> Result<Admitted, Vec<Reason>> {
         grant_ids: drawn.parts.iter().map(|part| part.grant_id).collect(),
         units,
         gpu_count: ask.gpu_count,
+        task_count: ask.task_count,
+        gpus_at_once: ask.gpus_at_once(),
+        tasks_at_once: ask.at_once(),
         whole_node,
         gpu_seconds: wanted,
         usek: drawn.cost,
@@ -167,7 +181,11 @@ fn weigh(ask: &Ask, group: &[&GrantFacts]) -> Result<Admitted, Vec<Reason>> {
 }
 
 /// The grants whose bounds the job keeps, and a reason for each bound that none of them allows.
-fn within_bounds<'a>(ask: &Ask, group: &[&'a GrantFacts]) -> (Vec<&'a GrantFacts>, Vec<Reason>) {
+fn within_bounds<'a>(
+    ask: &Ask,
+    over_at: DateTime<Utc>,
+    group: &[&'a GrantFacts],
+) -> (Vec<&'a GrantFacts>, Vec<Reason>) {
     let mut reasons = Vec::new();
     let (asked, asked_s) = (ask.gpu_count, ask.wall_time_s);
     let per_node = group[0].pool.gpus_per_node;
@@ -177,20 +195,25 @@ fn within_bounds<'a>(ask: &Ask, group: &[&'a GrantFacts]) -> (Vec<&'a GrantFacts
         reasons.push(Reason::WholeNodesOnly { asked, per_node });
     }
     let mut bounded = group.to_vec();
-    if let Err(limit) = narrow(&mut bounded, |grant| grant.max_gpus, asked) {
-        reasons.push(Reason::TooManyGpusForGrant { asked, limit });
+    if let Err(limit) = narrow(&mut bounded, |grant| grant.max_gpus, ask.gpus_at_once()) {
+        reasons.push(if asked > limit || ask.at_once() == 1 {
+            Reason::TooManyGpusForGrant { asked, limit }
+        } else {
+            let (asked, fitting) = (ask.gpus_at_once(), limit / asked.max(1));
+            Reason::TooManyTasksForGrant { asked, limit, fitting }
+        });
     }
     if let Err(limit_s) = narrow(&mut bounded, |grant| grant.max_wall_time_s, asked_s) {
         reasons.push(Reason::WallTimeAboveGrant { asked_s, limit_s });
     }
-    if let Err(ends_at) = narrow(&mut bounded, |grant| grant.ends_at(), ask.over_at()) {
+    if let Err(ends_at) = narrow(&mut bounded, GrantFacts::ends_at, over_at) {
         reasons.push(Reason::GrantEndsTooSoon { ends_at, asked_s });
     }
     (bounded, reasons)
 }
 
 /// Keeps the grants whose bound reaches `asked`; if none does, keeps all and tells the widest.
-fn narrow<T: Ord + Copy>(
+pub(super) fn narrow<T: Ord + Copy>(
     grants: &mut Vec<&GrantFacts>,
     bound: impl Fn(&GrantFacts) -> T,
     asked: T,

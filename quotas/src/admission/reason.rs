@@ -23,6 +23,8 @@ pub enum Reason {
     NotAMember,
     /// No GPUs or no time were asked for.
     NothingAsked,
+    /// An array without tasks, or of which none may run.
+    NoTasks,
     /// The project has no grant of the class.
     NoGrant {
         /// The class asked for.
@@ -81,6 +83,15 @@ pub enum Reason {
         /// GPUs allowed.
         limit: i64,
     },
+    /// An array whose tasks together want more GPUs at once than the grant allows one job.
+    TooManyTasksForGrant {
+        /// GPUs of all tasks that may run at once.
+        asked: i64,
+        /// GPUs allowed.
+        limit: i64,
+        /// How many tasks fit.
+        fitting: i64,
+    },
     /// A longer job than the grant allows.
     WallTimeAboveGrant {
         /// Wall time asked for.
@@ -103,6 +114,17 @@ pub enum Reason {
     JobsAtOnceReached {
         /// Whose limit.
         scope: Scope,
+        /// Jobs that wait or run.
+        in_use: i64,
+        /// Jobs allowed.
+        limit: i64,
+    },
+    /// More tasks of an array at once than the agency or the project may have jobs.
+    TasksAtOnceReached {
+        /// Whose limit.
+        scope: Scope,
+        /// Tasks that may run at once.
+        asked: i64,
         /// Jobs that wait or run.
         in_use: i64,
         /// Jobs allowed.
@@ -215,6 +237,7 @@ codes! {
     UnknownProject => "unknown_project",
     NotAMember => "not_a_member",
     NothingAsked => "nothing_asked",
+    NoTasks => "no_tasks",
     NoGrant => "no_grant",
     GrantExpired => "grant_expired",
     GrantSuperseded => "grant_superseded",
@@ -225,9 +248,11 @@ codes! {
     TooManyGpusForNode => "too_many_gpus_for_node",
     WholeNodesOnly => "whole_nodes_only",
     TooManyGpusForGrant => "too_many_gpus_for_grant",
+    TooManyTasksForGrant => "too_many_tasks_for_grant",
     WallTimeAboveGrant => "wall_time_above_grant",
     GpusAtOnceReached => "gpus_at_once_reached",
     JobsAtOnceReached => "jobs_at_once_reached",
+    TasksAtOnceReached => "tasks_at_once_reached",
     UseNotCounted => "use_not_counted",
     NewJobsStopped => "new_jobs_stopped",
     NoPrice => "no_price",

@@ -4,6 +4,8 @@
 use super::*;
 
 mod admitted;
+mod arrays;
+mod extension;
 mod limits;
 mod permits;
 mod random;
@@ -35,6 +37,8 @@ fn ask() -> Ask {
         person_id: PERSON,
         gpu_count: 1,
         wall_time_s: HOUR_S,
+        task_count: 1,
+        tasks_at_once: None,
         class: "h200".to_owned(),
         now: at(10),
     }

@@ -11,4 +11,5 @@ mod row;
 mod run;
 pub(crate) mod settle;
 pub(crate) mod shorten;
+pub(crate) mod terms;
 mod write;

@@ -52,6 +52,8 @@ async fn an_extended_hold_is_settled_as_a_whole(db: PgPool) {
     let answer = desk.extend(&desk.more(hold_id, &[old, new], 50)).await.unwrap();
 
     assert_eq!(answer, HoldExtended { gpu_seconds: seconds(50), usek: usek(50_000) });
+    let terms = hold::terms(&mut desk.db.acquire().await.unwrap(), hold_id).await.unwrap().unwrap();
+    assert_eq!(terms.grant_ids, [old, new], "each once");
     assert_eq!(desk.time_of(old).await, [0, 130, 0, 0]);
     assert_eq!(desk.time_of(new).await, [980, 20, 0, 0]);
     desk.balances().await;

@@ -18,6 +18,10 @@ pub(super) fn sentence(reason: &Reason) -> String {
         Reason::NothingAsked => {
             "The job asks for no GPUs or no time; ask for at least 1 GPU and 1 second.".into()
         }
+        Reason::NoTasks => {
+            "The array has no task that may run; ask for at least 1 task, and at least 1 at once."
+                .into()
+        }
         Reason::NoGrant { class } => format!(
             "The project has no grant of class {class}; send a request for one, or choose a class \
              that it has."
@@ -79,6 +83,11 @@ pub(super) fn sentence(reason: &Reason) -> String {
             "The job asks for {} and the grant allows {limit} at once; ask for at most {limit}.",
             gpus(*asked)
         ),
+        Reason::TooManyTasksForGrant { asked, limit, fitting } => format!(
+            "The array's tasks ask for {} at once and the grant allows {limit}; let at most \
+             {fitting} of them run at once.",
+            gpus(*asked)
+        ),
         Reason::WallTimeAboveGrant { asked_s, limit_s } => format!(
             "The job asks for {} and the grant allows {} per job; ask for a shorter wall time and \
              save checkpoints.",
@@ -94,6 +103,12 @@ pub(super) fn sentence(reason: &Reason) -> String {
         Reason::JobsAtOnceReached { scope, in_use, limit } => format!(
             "The {} has {} waiting or running and the limit is {limit} at once; wait for one to \
              end.",
+            of(*scope),
+            jobs(*in_use)
+        ),
+        Reason::TasksAtOnceReached { scope, asked, in_use, limit } => format!(
+            "The array asks for {asked} tasks at once, the {} has {} waiting or running, and the \
+             limit is {limit} at once; let fewer of them run at once, or wait for jobs to end.",
             of(*scope),
             jobs(*in_use)
         ),

@@ -21,6 +21,9 @@ pub(super) fn sentence(reason: &Reason) -> String {
                                  sekund."
                 .into()
         }
+        Reason::NoTasks => "Jobbserien har ingen deluppgift som får köras; begär minst 1 \
+                            deluppgift, och minst 1 åt gången."
+            .into(),
         Reason::NoGrant { class } => format!(
             "Projektet har ingen tilldelning av klassen {class}; skicka en ansökan eller välj en \
              klass som projektet har."
@@ -80,6 +83,11 @@ pub(super) fn sentence(reason: &Reason) -> String {
             "Jobbet begär {}, men tilldelningen medger {limit} samtidigt; begär högst {limit}.",
             gpus(*asked)
         ),
+        Reason::TooManyTasksForGrant { asked, limit, fitting } => format!(
+            "Jobbseriens deluppgifter begär {} samtidigt, men tilldelningen medger {limit}; låt \
+             högst {fitting} av dem köras samtidigt.",
+            gpus(*asked)
+        ),
         Reason::WallTimeAboveGrant { asked_s, limit_s } => format!(
             "Jobbet begär {}, men tilldelningen medger {} per jobb; begär en kortare körtid och \
              spara mellanresultat.",
@@ -96,6 +104,12 @@ pub(super) fn sentence(reason: &Reason) -> String {
             "{} har {in_use} köade eller pågående jobb och gränsen är {limit} samtidigt; vänta \
              tills ett är klart.",
             the(*scope)
+        ),
+        Reason::TasksAtOnceReached { scope, asked, in_use, limit } => format!(
+            "Jobbserien begär {asked} deluppgifter samtidigt, {} har {in_use} köade eller pågående \
+             jobb och gränsen är {limit} samtidigt; låt färre av dem köras samtidigt eller vänta \
+             tills jobb är klara.",
+            who(*scope)
         ),
         Reason::UseNotCounted => "Det gick inte att räkna vad som används just nu, och en gräns \
                                   gäller för det; skicka in jobbet igen och meddela driften om \
@@ -154,6 +168,14 @@ const fn of(scope: Scope) -> &'static str {
     match scope {
         Scope::Agency(_) => "myndighetens",
         Scope::Project(_) => "projektets",
+    }
+}
+
+/// Who has them, within a sentence.
+const fn who(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Agency(_) => "myndigheten",
+        Scope::Project(_) => "projektet",
     }
 }
 

@@ -54,7 +54,15 @@ async fn granted(db: &PgPool) -> (Site, StagedDataset) {
 
 fn ask(person_id: Uuid) -> Ask {
     let class = "h200".to_owned();
-    Ask { person_id, gpu_count: 2, wall_time_s: 3_600, class, now: now() }
+    Ask {
+        person_id,
+        gpu_count: 2,
+        wall_time_s: 3_600,
+        task_count: 1,
+        tasks_at_once: None,
+        class,
+        now: now(),
+    }
 }
 
 #[sqlx::test(migrations = false)]

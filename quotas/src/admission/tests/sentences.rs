@@ -32,6 +32,12 @@ fn of_project_and_grant() -> Vec<Told> {
             "Jobbet begär inga GPU:er eller ingen tid; begär minst 1 GPU och 1 sekund.",
         ),
         (
+            Reason::NoTasks,
+            "The array has no task that may run; ask for at least 1 task, and at least 1 at once.",
+            "Jobbserien har ingen deluppgift som får köras; begär minst 1 deluppgift, och minst 1 \
+             åt gången.",
+        ),
+        (
             Reason::NoGrant { class: class() },
             "The project has no grant of class h200; send a request for one, or choose a class \
              that it has.",
@@ -122,6 +128,13 @@ fn of_bounds() -> Vec<Told> {
             "Jobbet begär 5 GPU:er, men tilldelningen medger 4 samtidigt; begär högst 4.",
         ),
         (
+            Reason::TooManyTasksForGrant { asked: 20, limit: 8, fitting: 4 },
+            "The array's tasks ask for 20 GPUs at once and the grant allows 8; let at most 4 of \
+             them run at once.",
+            "Jobbseriens deluppgifter begär 20 GPU:er samtidigt, men tilldelningen medger 8; låt \
+             högst 4 av dem köras samtidigt.",
+        ),
+        (
             Reason::WallTimeAboveGrant { asked_s: 90_000, limit_s: 86_400 },
             "The job asks for 25 h and the grant allows 24 h per job; ask for a shorter wall time \
              and save checkpoints.",
@@ -146,6 +159,19 @@ fn of_bounds() -> Vec<Told> {
              to end.",
             "Myndigheten har 10 köade eller pågående jobb och gränsen är 10 samtidigt; vänta tills \
              ett är klart.",
+        ),
+        (
+            Reason::TasksAtOnceReached {
+                scope: Scope::Project(Uuid::nil()),
+                asked: 20,
+                in_use: 3,
+                limit: 10,
+            },
+            "The array asks for 20 tasks at once, the project has 3 jobs waiting or running, and \
+             the limit is 10 at once; let fewer of them run at once, or wait for jobs to end.",
+            "Jobbserien begär 20 deluppgifter samtidigt, projektet har 3 köade eller pågående jobb \
+             och gränsen är 10 samtidigt; låt färre av dem köras samtidigt eller vänta tills jobb \
+             är klara.",
         ),
         (
             Reason::UseNotCounted,
