@@ -65,7 +65,7 @@ fn processes_in(dir: &std::path::Path) -> Vec<String> {
         .args([
             "-c",
             "for p in /proc/[0-9]*; do if tr '\\0' ' ' <$p/cmdline | grep -qF -- \"$0/\" \
-               || ls -l $p/fd | grep -qF -- \" $0/\"; then echo ${p#/proc/}; fi; done 2>/dev/null",
+               || ls -l $p/fd | grep -qF -- \"$0/\"; then echo ${p#/proc/}; fi; done 2>/dev/null",
         ])
         .arg(pattern)
         .output()

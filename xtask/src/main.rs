@@ -8,6 +8,7 @@ mod lint;
 mod packages;
 mod postgres;
 mod prepare;
+mod release;
 mod setup;
 mod step;
 mod test;
@@ -23,6 +24,7 @@ cargo xtask COMMAND
   setup --table    print the packages as README lists them
   demo [--exit]    the main job from request to invoice draft, on a real Slurm of its own
   test [--full] …  every test, on a private PostgreSQL; what follows goes to cargo nextest
+  test --slurm S … the story on another Slurm: S is a suite of Debian, as trixie or sid
   lint             format, clippy, documentation, licences, queries, architecture
   bench NAME …     a bench; its last line is one JSON object (--debug: do not optimise)
   prepare          check every query against a database and write .sqlx";

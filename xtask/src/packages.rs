@@ -13,7 +13,7 @@ const fn package(name: &'static str, purpose: &'static str) -> Package {
 }
 
 /// Every package, in the order of README.
-pub(crate) const ALL: [Package; 17] = [
+pub(crate) const ALL: [Package; 18] = [
     package("build-essential", "C compiler and headers: the shim over libslurm, aws-lc"),
     package("libclang-dev", "bindgen reads Slurm's headers with it"),
     package("libslurm-dev", "Slurm's headers and library, for the gateway"),
@@ -24,6 +24,7 @@ pub(crate) const ALL: [Package; 17] = [
     package("slurm-wlm-basic-plugins", "Slurm's plugins: munge, MCS, Lua, GPUs"),
     package("slurm-wlm-mysql-plugin", "slurmdbd's way to its database"),
     package("munge", "Slurm's authentication"),
+    package("debootstrap", "newer releases of Slurm, each in a folder, for `test --slurm`"),
     package("mariadb-server", "the database under slurmdbd"),
     package("postgresql", "the broker's database"),
     package("openssh-client", "sftp fetches staged data; ssh-keygen makes test keys"),

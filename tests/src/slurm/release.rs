@@ -121,10 +121,10 @@ mod tests {
         let release = Release::Folder { suite: "trixie".into(), dir: "/srv/trixie".into() };
         let command = release.command("slurmctld");
         let words: Vec<_> = command.get_args().collect();
-        assert_eq!((command.get_program().to_str(), words.as_slice()), (
-            Some(CHROOT),
-            &["/srv/trixie".as_ref(), "slurmctld".as_ref()][..]
-        ));
+        assert_eq!(
+            (command.get_program().to_str(), words.as_slice()),
+            (Some(CHROOT), &["/srv/trixie".as_ref(), "slurmctld".as_ref()][..])
+        );
     }
 
     #[test]

@@ -2,11 +2,9 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use slurm_wire::{Answer, Call, Hello, JobRecord, PROTOCOL_VERSION, Policy, RefusalCode, Welcome};
-use testbed::site::program;
 use testbed::{Cluster, Daemon};
 
 use super::BOUND;
@@ -37,7 +35,7 @@ impl Gateway {
                 cluster.name()
             ),
         )?;
-        let mut command = Command::new(program("mimer-slurm-gateway")?);
+        let mut command = cluster.gateway_command()?;
         command.arg("--config").arg(&bounds).env_clear().current_dir("/");
         let mut daemon = Daemon::spawn("gateway", command, &cluster.dir().join("log/gateway.out"))?;
         daemon.until_ready(BOUND, async || Ok(UnixStream::connect(&socket).is_ok())).await?;
