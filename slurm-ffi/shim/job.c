@@ -28,13 +28,16 @@ int shim_submit(const shim_submission *submission, uint32_t *job_id)
 	*job_id = 0;
 	memset(&job, 0, sizeof(job));
 	slurm_init_job_desc_msg(&job);
-	set_job_id(&job, submission->job_id);
+	if (submission->job_id)
+		set_job_id(&job, submission->job_id);
 	job.admin_comment = LENT(submission->admin_comment);
 	job.account = LENT(submission->account);
 	job.partition = LENT(submission->partition);
 	job.qos = LENT(submission->qos);
 	job.reservation = LENT(submission->reservation);
+	job.array_inx = LENT(submission->array);
 	job.deadline = submission->deadline;
+	job.begin_time = submission->begin_at;
 	if (submission->whole_node)
 		job.shared = JOB_SHARED_NONE;
 	job.name = LENT(submission->name);

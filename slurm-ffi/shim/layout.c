@@ -58,6 +58,7 @@ static const shim_field layout[] = {
 	FIELD(shim_submission, partition),
 	FIELD(shim_submission, qos),
 	FIELD(shim_submission, reservation),
+	FIELD(shim_submission, array),
 	FIELD(shim_submission, name),
 	FIELD(shim_submission, tres_per_node),
 	FIELD(shim_submission, work_dir),
@@ -66,6 +67,7 @@ static const shim_field layout[] = {
 	FIELD(shim_submission, script),
 	FIELD(shim_submission, environment),
 	FIELD(shim_submission, deadline),
+	FIELD(shim_submission, begin_at),
 	FIELD(shim_submission, memory_mib),
 	FIELD(shim_submission, environment_count),
 	FIELD(shim_submission, job_id),
@@ -149,6 +151,12 @@ static const shim_field layout[] = {
 	FIELD(shim_qos_change, set_flags),
 	FIELD(shim_qos_change, flags),
 	FIELD(shim_qos_change, old_flags),
+
+	SIZE_OF(shim_usage),
+	FIELD(shim_usage, seconds),
+	FIELD(shim_usage, account),
+	FIELD(shim_usage, user),
+	FIELD(shim_usage, tres),
 
 	SIZE_OF(shim_tres),
 	FIELD(shim_tres, type),

@@ -162,16 +162,21 @@ int shim_load_job(uint32_t job_id, shim_jobs_reply **reply)
 	return 0;
 }
 
-int shim_load_jobs(shim_jobs_reply **reply)
+int shim_load_jobs(int64_t since, shim_jobs_reply **reply)
 {
 	job_info_msg_t *jobs = NULL;
 
 	*reply = NULL;
 	errno = 0;
-	if (slurm_load_jobs((time_t) 0, &jobs, SHOW_ALL | SHOW_DETAIL))
+	if (slurm_load_jobs((time_t) since, &jobs, SHOW_ALL | SHOW_DETAIL))
 		return last_error();
 	*reply = (shim_jobs_reply *) jobs;
 	return 0;
+}
+
+int64_t shim_jobs_as_of(const shim_jobs_reply *reply)
+{
+	return ((const job_info_msg_t *) reply)->last_update;
 }
 
 uint32_t shim_job_count(const shim_jobs_reply *reply)

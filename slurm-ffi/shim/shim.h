@@ -98,7 +98,13 @@ typedef struct shim_job {
 
 typedef struct shim_jobs_reply shim_jobs_reply;
 int shim_load_job(uint32_t job_id, shim_jobs_reply **reply);
-int shim_load_jobs(shim_jobs_reply **reply);
+/*
+ * Every job. SLURM_NO_CHANGE_IN_DATA when slurmctld has changed none since `since`; 0 asks for them
+ * all the same.
+ */
+int shim_load_jobs(int64_t since, shim_jobs_reply **reply);
+/* slurmctld's time of the reply, to be given as `since` next time. */
+int64_t shim_jobs_as_of(const shim_jobs_reply *reply);
 uint32_t shim_job_count(const shim_jobs_reply *reply);
 void shim_job_view(const shim_jobs_reply *reply, uint32_t index, shim_job *view);
 /* GRES of the job on its `node_index`-th node, or NULL. */
@@ -114,8 +120,8 @@ int shim_host_at(const char *nodes, uint32_t index, char *buffer, size_t size);
 int shim_expand_hosts(const char *nodes, char **names);
 
 /*
- * A batch job, always held and never requeued. Every pointer outlives the call; `qos` and
- * `reservation` may be NULL.
+ * A batch job, always held and never requeued. Every pointer outlives the call; `qos`,
+ * `reservation` and `array` may be NULL.
  */
 typedef struct shim_submission {
 	const char *admin_comment;
@@ -123,6 +129,7 @@ typedef struct shim_submission {
 	const char *partition;
 	const char *qos;
 	const char *reservation;
+	const char *array; /* task numbers, as "0-19%4" */
 	const char *name;
 	const char *tres_per_node;
 	const char *work_dir;
@@ -131,9 +138,10 @@ typedef struct shim_submission {
 	const char *script;
 	const char *const *environment;
 	int64_t deadline; /* seconds since the epoch; 0: none */
+	int64_t begin_at; /* the same; 0: at once */
 	uint64_t memory_mib; /* 0: the partition's default */
 	uint32_t environment_count;
-	uint32_t job_id;
+	uint32_t job_id; /* 0: slurmctld chooses */
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t time_limit_min;
@@ -224,6 +232,25 @@ void shim_record_view(const shim_rows *rows, size_t index, shim_record *view);
 /* Every run on one cluster that made way for another job and ended in [from, until). */
 int shim_db_preempted(shim_db *db, const char *cluster, int64_t from, int64_t until,
 		      shim_rows **rows);
+
+/* Every run on one cluster that ended in [from, until), whatever it ended as. */
+int shim_db_ended(shim_db *db, const char *cluster, int64_t from, int64_t until, shim_rows **rows);
+
+/* What one account or user used of one TRES. */
+typedef struct shim_usage {
+	uint64_t seconds;
+	const char *account;
+	const char *user; /* NULL or empty: the account's own row, those below it included */
+	uint32_t tres;
+} shim_usage;
+
+typedef struct shim_usage_reply shim_usage_reply;
+/* Slurm's sums of use on one cluster, as sreport's AccountUtilizationByUser has them. */
+int shim_db_usage(shim_db *db, const char *cluster, int64_t from, int64_t until,
+		  shim_usage_reply **reply);
+size_t shim_usage_count(const shim_usage_reply *reply);
+void shim_usage_view(const shim_usage_reply *reply, size_t index, shim_usage *view);
+void shim_free_usage(shim_usage_reply *reply);
 
 /* Limits as slurmdbd writes them: TRES as "1001=8,1002=4", NULL where none is set. */
 typedef struct shim_limits {

@@ -115,18 +115,24 @@ int shim_db_records(shim_db *db, const char *cluster, const uint32_t *job_ids, s
 	return code;
 }
 
-int shim_db_preempted(shim_db *db, const char *cluster, int64_t from, int64_t until,
-		      shim_rows **rows)
+/*
+ * Runs in any of some states, by the time of their end. Naming the states is what brings in the jobs
+ * that never became eligible: by the time alone, one that was held until its end is left out.
+ */
+static int jobs_ended(shim_db *db, const char *cluster, const uint32_t *states, size_t state_count,
+		      int64_t from, int64_t until, shim_rows **rows)
 {
 	slurmdb_job_cond_t wanted;
-	char state[12];
+	char texts[16][12];
 	int code;
 
 	*rows = NULL;
-	snprintf(state, sizeof(state), "%d", JOB_PREEMPTED);
 	begin_jobs(&wanted, cluster);
 	wanted.state_list = slurm_list_create(NULL);
-	slurm_list_append(wanted.state_list, state);
+	for (size_t i = 0; i < state_count; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%u", states[i]);
+		slurm_list_append(wanted.state_list, texts[i]);
+	}
 	wanted.usage_start = (time_t) from;
 	wanted.usage_end = (time_t) until;
 	errno = 0;
@@ -134,6 +140,25 @@ int shim_db_preempted(shim_db *db, const char *cluster, int64_t from, int64_t un
 	slurm_list_destroy(wanted.state_list);
 	slurm_list_destroy(wanted.cluster_list);
 	return code;
+}
+
+int shim_db_preempted(shim_db *db, const char *cluster, int64_t from, int64_t until,
+		      shim_rows **rows)
+{
+	static const uint32_t preempted[] = { JOB_PREEMPTED };
+
+	return jobs_ended(db, cluster, preempted, 1, from, until, rows);
+}
+
+int shim_db_ended(shim_db *db, const char *cluster, int64_t from, int64_t until, shim_rows **rows)
+{
+	/* JOB_REQUEUE is how a run is written that was put back into the queue. */
+	static const uint32_t over[] = {
+		JOB_COMPLETE, JOB_CANCELLED, JOB_FAILED, JOB_TIMEOUT, JOB_NODE_FAIL, JOB_PREEMPTED,
+		JOB_BOOT_FAIL, JOB_DEADLINE, JOB_OOM, JOB_REQUEUE,
+	};
+
+	return jobs_ended(db, cluster, over, sizeof(over) / sizeof(over[0]), from, until, rows);
 }
 
 void shim_record_view(const shim_rows *rows, size_t index, shim_record *view)

@@ -74,9 +74,9 @@ pub fn as_rust_sees_it() -> Vec<Place> {
             wait_status, gres_detail_count, time_limit_min, array_job_id, array_task_id,
         }
         shim_submission {
-            admin_comment, account, partition, qos, reservation, name, tres_per_node, work_dir,
-            std_out, std_err, script, environment, deadline, memory_mib, environment_count,
-            job_id, uid, gid, time_limit_min, cpu_count, whole_node,
+            admin_comment, account, partition, qos, reservation, array, name, tres_per_node,
+            work_dir, std_out, std_err, script, environment, deadline, begin_at, memory_mib,
+            environment_count, job_id, uid, gid, time_limit_min, cpu_count, whole_node,
         }
         shim_reservation { starts_at, ends_at, name, nodes, accounts, partition }
         shim_record {
@@ -96,6 +96,7 @@ pub fn as_rust_sees_it() -> Vec<Place> {
             name, description, limits, victims, victim_count, set_victims, priority, set_flags,
             flags, old_flags,
         }
+        shim_usage { seconds, account, user, tres }
         shim_tres { type_, name, id }
         shim_field { name, offset, size }
     }

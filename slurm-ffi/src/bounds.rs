@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use slurm_wire::{JobSpec, Refusal, RefusalCode};
 
+use crate::ours::Own;
+
 mod account;
 mod file;
 mod job;
@@ -22,7 +24,7 @@ mod user;
 mod work_dir;
 
 pub use account::AccountTree;
-pub use file::{BoundsFile, BoundsFileError, SlurmSection};
+pub use file::{BoundsFile, BoundsFileError, SlurmSection, TlsSection};
 pub(crate) use user::uid_of;
 
 /// Slurm reserves job ids from here on for itself (MAX_JOB_ID, 2^26 - 1, in slurm.conf(5)).
@@ -55,6 +57,9 @@ pub struct Bounds {
     pub max_gpus: u32,
     /// Longest wall time limit, in minutes.
     pub max_wall_time_min: u32,
+    /// Most tasks of one array; 1 allows no arrays.
+    #[serde(default = "max_tasks")]
+    pub max_tasks: u32,
     /// What every key starts with: how the gateway knows the broker's jobs.
     #[serde(default = "key_prefix")]
     pub key_prefix: String,
@@ -84,6 +89,11 @@ pub struct Bounds {
     pub probe_uid: u32,
 }
 
+/// An earlier release's file gives the broker nothing new.
+fn max_tasks() -> u32 {
+    1
+}
+
 fn key_prefix() -> String {
     "mimer:".to_owned()
 }
@@ -98,7 +108,8 @@ fn probe_uid() -> u32 {
 }
 
 impl Bounds {
-    /// Checks everything of a job except its account, which needs Slurm's account tree.
+    /// Checks everything of a job except its id, which may not be the broker's to choose, and its
+    /// account, which needs Slurm's account tree.
     pub fn check_job(&self, spec: &JobSpec) -> Result<(), Refusal> {
         job::check(self, spec)?;
         script::check(&spec.script)?;
@@ -117,6 +128,14 @@ impl Bounds {
                 self.job_id_min, self.job_id_max
             ),
         ))
+    }
+
+    /// The broker's jobs, as a worker can tell them.
+    pub fn own(&self, explicit_ids: bool) -> Own {
+        Own {
+            ids: explicit_ids.then_some((self.job_id_min, self.job_id_max)),
+            key_prefix: self.key_prefix.clone(),
+        }
     }
 
     /// Checks that a partition is the broker's.

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use slurm_wire::{
-    AccountLimits, JobRecord, JobRow, JobSpec, NewAccount, NewReservation, OurJob, QosRow, Refusal,
-    ReservationRow, Submitted, UserAssociation,
+    AccountLimits, AccountUsage, Changes, Cursor, JobRecord, JobRow, JobSpec, NewAccount,
+    NewReservation, OurJob, QosRow, Refusal, ReservationRow, Submitted, UserAssociation,
 };
 
 use crate::association::Association;
 use crate::change::Change;
+use crate::ours::Own;
 use crate::probe::{Doors, Proof};
 use crate::settings::ControllerSettings;
 
@@ -39,6 +40,9 @@ impl WorkerKind {
     }
 }
 
+/// A worker's first line has this number: it is ready. No order has it.
+pub const READY: u64 = 0;
+
 /// One line to a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -60,6 +64,15 @@ pub struct Done {
 /// What a task gives.
 pub type Outcome = Result<Product, Refusal>;
 
+/// A job to submit, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The job.
+    pub spec: JobSpec,
+    /// True to submit it under its own id; otherwise Slurm chooses one, and the key tells it apart.
+    pub explicit_id: bool,
+}
+
 /// One call to libslurm, already found to be within bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,7 +82,7 @@ pub enum Task {
     /// slurm.conf as slurmctld has it.
     ReadSettings,
     /// Submit one held job.
-    Submit(Box<JobSpec>),
+    Submit(Box<Submission>),
     /// Change a job of ours, after a look that it is one.
     Change {
         /// The job, and the mark it must carry.
@@ -89,12 +102,14 @@ pub enum Task {
         /// Slurm's job ids.
         job_ids: Vec<u32>,
     },
-    /// Every job with an id in a range.
-    ReadJobRange {
-        /// First id.
-        first: u32,
-        /// Last id.
-        last: u32,
+    /// Every job of the broker's.
+    ReadOwnJobs(Own),
+    /// What has changed of the broker's jobs.
+    WatchJobs {
+        /// Where the last answer ended.
+        since: Option<Cursor>,
+        /// Which they are.
+        own: Own,
     },
     /// Every job that may run on one of the partitions or is charged to one of the accounts.
     ReadJobsAt {
@@ -132,6 +147,26 @@ pub enum Task {
         /// The second after the last.
         until: i64,
     },
+    /// Every run that ended in a stretch of time and is the broker's.
+    ReadEnded {
+        /// First second, since the epoch.
+        from: i64,
+        /// The second after the last.
+        until: i64,
+        /// Which jobs are the broker's by their id.
+        own: Own,
+        /// Accounts whose jobs are the broker's too.
+        accounts: Vec<String>,
+    },
+    /// Slurm's sums of use of some accounts.
+    ReadUsage {
+        /// First second of the first hour, since the epoch.
+        from: i64,
+        /// The second after the last.
+        until: i64,
+        /// Accounts.
+        accounts: Vec<String>,
+    },
     /// Make an account, or move it.
     PutAccount {
         /// As it shall be.
@@ -155,6 +190,20 @@ pub enum Task {
 }
 
 impl Task {
+    /// True for a question to slurmdbd, which is counted against its pace; a change is not.
+    pub const fn asks_slurmdbd(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadDatabaseSettings
+                | Self::ReadRecords { .. }
+                | Self::ReadAssociations
+                | Self::ReadCluster
+                | Self::ReadPreempted { .. }
+                | Self::ReadEnded { .. }
+                | Self::ReadUsage { .. }
+        )
+    }
+
     /// Which worker carries it out.
     pub const fn worker(&self) -> WorkerKind {
         match self {
@@ -164,7 +213,8 @@ impl Task {
             | Self::Change { .. }
             | Self::CancelStranger { .. }
             | Self::ReadJobs { .. }
-            | Self::ReadJobRange { .. }
+            | Self::ReadOwnJobs(_)
+            | Self::WatchJobs { .. }
             | Self::ReadJobsAt { .. }
             | Self::ReadReservations
             | Self::PutReservation(_)
@@ -175,6 +225,8 @@ impl Task {
             | Self::ReadAssociations
             | Self::ReadCluster
             | Self::ReadPreempted { .. }
+            | Self::ReadEnded { .. }
+            | Self::ReadUsage { .. }
             | Self::PutAccount { .. }
             | Self::PutAccountLimits(_)
             | Self::PutUser(_)
@@ -199,11 +251,15 @@ pub enum Product {
         /// The job's account.
         account: Option<String>,
     },
-    /// To [`Task::ReadJobs`], [`Task::ReadJobRange`] and [`Task::ReadJobsAt`].
+    /// To [`Task::ReadJobs`], [`Task::ReadOwnJobs`] and [`Task::ReadJobsAt`].
     Jobs(Vec<JobRow>),
     /// To [`Task::ReadDatabaseSettings`].
     DatabaseSettings(String),
-    /// To [`Task::ReadRecords`] and [`Task::ReadPreempted`].
+    /// To [`Task::WatchJobs`].
+    Changes(Changes),
+    /// To [`Task::ReadUsage`].
+    Usage(Vec<AccountUsage>),
+    /// To [`Task::ReadRecords`], [`Task::ReadEnded`] and [`Task::ReadPreempted`].
     Records(Vec<JobRecord>),
     /// To [`Task::ReadAssociations`].
     Associations(Vec<Association>),

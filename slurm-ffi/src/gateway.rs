@@ -19,8 +19,10 @@ mod desk;
 mod dialogue;
 mod keeper;
 mod link;
+mod pace;
 mod pending;
 mod socket;
+mod standing;
 
 use desk::Desk;
 use keeper::WorkerCommand;

@@ -16,36 +16,39 @@ use crate::{gres, number, sys};
 
 /// Reads every job that slurmctld knows.
 pub fn load_jobs(_session: Session) -> Result<Vec<JobRow>, SlurmError> {
-    let reply = JobReply::fetch("slurm_load_jobs", |reply| {
-        // SAFETY: `reply` is a live out-pointer; libslurm is initialised (a `Session` exists).
-        unsafe { sys::shim_load_jobs(reply) }
-    })?;
-    Ok(reply.rows())
+    Ok(fetch_all(0)?.rows())
+}
+
+/// Reads every job, with slurmctld's time of the answer; `None` when none has changed since `since`.
+pub fn load_changed(
+    _session: Session,
+    since: i64,
+) -> Result<Option<(Vec<JobRow>, i64)>, SlurmError> {
+    match fetch_all(since) {
+        Ok(reply) => Ok(Some((reply.rows(), reply.as_of()))),
+        Err(error) if error.is(sys::SLURM_NO_CHANGE_IN_DATA) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn fetch_all(since: i64) -> Result<JobReply, SlurmError> {
+    JobReply::fetch("slurm_load_jobs", |reply| {
+        // SAFETY: `reply` is a live out-pointer; libslurm is initialised (the callers were given a
+        // `Session`).
+        unsafe { sys::shim_load_jobs(since, reply) }
+    })
 }
 
 /// Reads what was asked for under an id: a job, or every row of an array; empty when slurmctld
 /// does not know it.
 pub fn load_asked(_session: Session, job_id: u32) -> Result<Vec<JobRow>, SlurmError> {
     let fetched = JobReply::fetch("slurm_load_job", |reply| {
-        // SAFETY: as in `load_jobs`.
+        // SAFETY: as in `fetch_all`.
         unsafe { sys::shim_load_job(job_id, reply) }
     });
     match fetched {
         Ok(reply) => Ok(reply.rows().into_iter().filter(|row| row.asked_id() == job_id).collect()),
         Err(error) if error.is(sys::ESLURM_INVALID_JOB_ID) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Reads one job; `None` when slurmctld does not know it.
-pub fn load_job(_session: Session, job_id: u32) -> Result<Option<JobRow>, SlurmError> {
-    let fetched = JobReply::fetch("slurm_load_job", |reply| {
-        // SAFETY: as in `load_jobs`.
-        unsafe { sys::shim_load_job(job_id, reply) }
-    });
-    match fetched {
-        Ok(reply) => Ok(reply.rows().into_iter().find(|row| row.job_id == job_id)),
-        Err(error) if error.is(sys::ESLURM_INVALID_JOB_ID) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -65,6 +68,11 @@ impl JobReply {
         let mut raw = ptr::null_mut();
         SlurmError::check(call, load(&mut raw))?;
         Ok(Self { raw: NonNull::new(raw).ok_or(SlurmError::NullReply { call })? })
+    }
+
+    fn as_of(&self) -> i64 {
+        // SAFETY: by the invariant the reply is live.
+        unsafe { sys::shim_jobs_as_of(self.raw.as_ptr()) }
     }
 
     fn rows(&self) -> Vec<JobRow> {

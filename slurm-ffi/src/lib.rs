@@ -29,6 +29,7 @@ pub mod session;
 pub mod settings;
 pub mod submit;
 mod tres;
+mod usage;
 pub mod worker;
 
 mod gres;

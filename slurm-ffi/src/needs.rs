@@ -76,6 +76,8 @@ pub struct Expectation {
     pub release: String,
     /// Last job id of the broker's range.
     pub last_job_id: u32,
+    /// True where the broker chooses the ids of its jobs.
+    pub explicit_ids: bool,
     /// What is checked at all.
     pub needs: Vec<Need>,
 }

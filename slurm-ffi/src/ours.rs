@@ -5,12 +5,36 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use slurm_wire::{JobRow, OurJob, Refusal, RefusalCode};
 
 use crate::bounds::refusal;
 use crate::error::SlurmError;
 use crate::job;
 use crate::session::Session;
+
+/// Which jobs are the broker's, as far as a worker can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// First and last id, where the broker chooses the ids.
+    pub ids: Option<(u32, u32)>,
+    /// What every mark begins with.
+    pub key_prefix: String,
+}
+
+impl Own {
+    /// True for an id of the broker's range.
+    pub fn has_id(&self, asked_id: u32) -> bool {
+        self.ids.is_some_and(|(first, last)| (first..=last).contains(&asked_id))
+    }
+
+    /// True for a job with an id of the broker's range, or with its mark.
+    pub fn has(&self, row: &JobRow) -> bool {
+        let marked =
+            row.admin_comment.as_deref().is_some_and(|it| it.starts_with(&self.key_prefix));
+        marked || self.has_id(row.asked_id())
+    }
+}
 
 /// What a look found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +119,22 @@ mod tests {
         let job = OurJob { job_id: 1_000_001, key: key.to_owned() };
         let accounts: Vec<String> = accounts.iter().map(|it| (*it).to_owned()).collect();
         judge(&job, rows, &accounts)
+    }
+
+    #[test]
+    fn a_task_belongs_to_the_array_whose_id_was_asked_for() {
+        let own = Own { ids: Some((1_000_000, 1_999_999)), key_prefix: "mimer:".to_owned() };
+        let unmarked = |job_id, array_job_id| {
+            let row = JobRow { job_id, array_job_id, admin_comment: None, ..example::row() };
+            own.has(&row)
+        };
+        assert!(unmarked(1_000_001, None));
+        assert!(unmarked(60_000_001, Some(1_000_001)));
+        assert!(!unmarked(60_000_001, None) && !unmarked(1_000_001, Some(60_000_001)));
+        let marked = JobRow { job_id: 60_000_001, ..example::row() };
+        assert!(own.has(&marked));
+        let anywhere = Own { ids: None, ..own };
+        assert!(anywhere.has(&marked) && !anywhere.has_id(1_000_001));
     }
 
     #[test]

@@ -62,6 +62,29 @@ pub(crate) fn read_preempted(
     Ok(records)
 }
 
+/// Reads every run of one cluster that ended from `from` on and before `until`, in seconds since the
+/// epoch.
+pub(crate) fn read_ended(
+    database: &Database,
+    cluster: &str,
+    from: i64,
+    until: i64,
+    names: &mut TresNames,
+) -> Result<Vec<JobRecord>, SlurmError> {
+    let cluster = CString::new(cluster).map_err(|_| SlurmError::NulInside { field: "cluster" })?;
+    let rows = Rows::read("slurmdb_jobs_get", |rows| {
+        // SAFETY: the connection is open and of this thread; the string is live for the call.
+        unsafe { sys::shim_db_ended(database.raw(), cluster.as_ptr(), from, until, rows) }
+    })?;
+    let mut records = retried(database, names, |names| copy_all(&rows, names))?;
+    // slurmdbd takes both ends of the window for inside.
+    records.retain(|it| {
+        let ended_inside = it.ended_at.is_some_and(|at| (from..until).contains(&at));
+        it.state.is_over() && ended_inside
+    });
+    Ok(records)
+}
+
 /// `None` when a record has a TRES number that is not known yet.
 fn copy_all(rows: &Rows, names: &TresNames) -> Option<Vec<JobRecord>> {
     let copied = |index: usize| {

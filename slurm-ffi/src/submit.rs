@@ -5,17 +5,17 @@
 //! the job is adopted if it carries the broker's key. That holds while slurmctld remembers the job
 //! (until MinJobAge after its end): a caller that comes back later asks slurmdbd first.
 
-use std::ffi::c_char;
-use std::ptr;
-
 use slurm_wire::{JobRow, JobSpec, JobState, Refusal, RefusalCode, Submitted};
 
 use crate::error::SlurmError;
+use crate::frame::Submission;
 use crate::session::Session;
-use crate::text::Loan;
-use crate::{change, job, sys};
+use crate::{change, job, ours, sys};
 
-const CALL: &str = "slurm_submit_batch_job";
+mod description;
+pub(crate) mod keyed;
+
+use description::send;
 
 /// Why a job was not submitted, or is not known to be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +33,15 @@ pub enum SubmitError {
         job_id: u32,
         /// The admin comment of the job that has it.
         found: Option<String>,
+    },
+    /// A job with our key has the id, but is an array where none was asked for, or the other way round.
+    #[error(
+        "job {job_id} carries the same mark but is not the same job: one of the two is an array; a key \
+         is for one job only"
+    )]
+    OtherShape {
+        /// The id asked for.
+        job_id: u32,
     },
     /// An earlier try reached slurmctld and was refused there.
     #[error("an earlier submission of job {job_id} was refused by slurmctld ({reason})")]
@@ -71,7 +80,7 @@ impl SubmitError {
     pub fn refusal(&self) -> Refusal {
         let code = match self {
             Self::Slurm(error) => return error.controller_refusal(),
-            Self::JobIdTaken { .. } => RefusalCode::JobIdTaken,
+            Self::JobIdTaken { .. } | Self::OtherShape { .. } => RefusalCode::JobIdTaken,
             Self::RefusedEarlier { .. } | Self::NotHeld { .. } | Self::OtherId { .. } => {
                 RefusalCode::SlurmRefused
             }
@@ -81,9 +90,10 @@ impl SubmitError {
     }
 }
 
-/// Submits `spec`, held; a job that is there already with the same key is adopted.
-pub fn submit(session: Session, spec: &JobSpec) -> Result<Submitted, SubmitError> {
-    match send(session, spec) {
+/// Submits a job, held; one that is there already with the same key is adopted.
+pub fn submit(session: Session, submission: &Submission) -> Result<Submitted, SubmitError> {
+    let spec = &submission.spec;
+    match send(session, submission) {
         Ok(job_id) if job_id == spec.job_id => {
             hold(session, job_id)?;
             Ok(Submitted { job_id, adopted: false })
@@ -94,10 +104,10 @@ pub fn submit(session: Session, spec: &JobSpec) -> Result<Submitted, SubmitError
             Err(SubmitError::OtherId { job_id: spec.job_id, got })
         }
         Err(error) if error.is(sys::ESLURM_DUPLICATE_JOB_ID) => {
-            let there = job::load_job(session, spec.job_id)?;
-            let adopted = adopt(spec, there.as_ref())?;
+            let there = job::load_asked(session, spec.job_id)?;
+            let adopted = adopt(spec, spec.job_id, &there)?;
             // The earlier try may have died between its two steps.
-            if there.is_some_and(|there| there.held) {
+            if there.iter().any(|there| there.held && there.job_id == spec.job_id) {
                 hold(session, spec.job_id)?;
             }
             Ok(adopted)
@@ -107,7 +117,7 @@ pub fn submit(session: Session, spec: &JobSpec) -> Result<Submitted, SubmitError
 }
 
 /// Takes the release of a job out of its user's hands, or the job out of Slurm.
-fn hold(session: Session, job_id: u32) -> Result<(), SubmitError> {
+pub(crate) fn hold(session: Session, job_id: u32) -> Result<(), SubmitError> {
     match change::hold(session, job_id) {
         // Sent again, the submission finds its job and holds it then.
         Err(error) if error.retry() => Err(error.into()),
@@ -119,68 +129,28 @@ fn hold(session: Session, job_id: u32) -> Result<(), SubmitError> {
     }
 }
 
-fn adopt(spec: &JobSpec, there: Option<&JobRow>) -> Result<Submitted, SubmitError> {
-    let job_id = spec.job_id;
-    let Some(there) = there else {
+/// Takes what is there under `job_id` for the job of `spec`: of an array, every row must carry the key.
+pub(crate) fn adopt(
+    spec: &JobSpec,
+    job_id: u32,
+    there: &[JobRow],
+) -> Result<Submitted, SubmitError> {
+    if there.is_empty() {
         return Err(SubmitError::Vanished { job_id });
-    };
-    if there.admin_comment.as_deref() != Some(spec.key.as_str()) {
-        return Err(SubmitError::JobIdTaken { job_id, found: there.admin_comment.clone() });
+    }
+    if let Some(other) = there.iter().find(|row| !ours::carries(row, &spec.key)) {
+        return Err(SubmitError::JobIdTaken { job_id, found: other.admin_comment.clone() });
+    }
+    if there.iter().any(|row| row.array_job_id.is_some()) != spec.array.is_some() {
+        return Err(SubmitError::OtherShape { job_id });
     }
     // A submission that slurmctld refuses still leaves a FAILED record under its id.
-    if there.state == JobState::Failed && there.started_at.is_none() {
-        let reason = there.state_reason.clone().unwrap_or_else(|| "no reason given".to_owned());
+    let refused = |row: &JobRow| row.state == JobState::Failed && row.started_at.is_none();
+    if let Some(row) = there.iter().find(|row| row.job_id == job_id && refused(row)) {
+        let reason = row.state_reason.clone().unwrap_or_else(|| "no reason given".to_owned());
         return Err(SubmitError::RefusedEarlier { job_id, reason });
     }
     Ok(Submitted { job_id, adopted: true })
-}
-
-fn send(_session: Session, spec: &JobSpec) -> Result<u32, SlurmError> {
-    let mut loan = Loan::default();
-    let environment = environment(&mut loan, spec)?;
-    let output = |kind: &str| format!("{}/job-{}.{kind}", spec.work_dir, spec.job_id);
-    let submission = sys::shim_submission {
-        admin_comment: loan.lend("key", spec.key.as_str())?,
-        account: loan.lend("account", spec.account.as_str())?,
-        partition: loan.lend("partition", spec.partition.as_str())?,
-        qos: loan.lend_option("qos", spec.qos.as_deref())?,
-        reservation: loan.lend_option("reservation", spec.reservation.as_deref())?,
-        name: loan.lend("name", spec.name.as_str())?,
-        tres_per_node: loan
-            .lend("gpu_type", format!("gres:gpu:{}:{}", spec.gpu_type, spec.gpu_count))?,
-        work_dir: loan.lend("work_dir", spec.work_dir.as_str())?,
-        std_out: loan.lend("work_dir", output("out"))?,
-        std_err: loan.lend("work_dir", output("err"))?,
-        script: loan.lend("script", spec.script.as_str())?,
-        environment: environment.as_ptr(),
-        environment_count: u32::try_from(environment.len()).unwrap_or(u32::MAX),
-        deadline: spec.deadline.unwrap_or(0),
-        memory_mib: spec.memory_mib.unwrap_or(0),
-        job_id: spec.job_id,
-        uid: spec.uid,
-        gid: spec.gid,
-        time_limit_min: spec.time_limit_min,
-        cpu_count: spec.cpu_count,
-        whole_node: u32::from(spec.whole_node),
-    };
-    let mut job_id = 0;
-    // SAFETY: libslurm is initialised. Every pointer is null or lent by `loan` or `environment`,
-    // which outlive the call, and libslurm keeps none of them (docs/SAFETY.md, 5).
-    let code = unsafe { sys::shim_submit(ptr::from_ref(&submission), &mut job_id) };
-    SlurmError::check(CALL, code)?;
-    Ok(job_id)
-}
-
-/// `NAME=value` for each variable. Slurm refuses an empty environment, so PATH is always there.
-fn environment(loan: &mut Loan, spec: &JobSpec) -> Result<Vec<*const c_char>, SlurmError> {
-    let mut lines = Vec::with_capacity(spec.environment.len() + 1);
-    if !spec.environment.contains_key("PATH") {
-        lines.push(loan.lend("environment", "PATH=/usr/local/bin:/usr/bin:/bin")?);
-    }
-    for (name, value) in &spec.environment {
-        lines.push(loan.lend("environment", format!("{name}={value}"))?);
-    }
-    Ok(lines)
 }
 
 #[cfg(test)]
@@ -193,38 +163,66 @@ mod tests {
         JobRow { admin_comment, state, started_at, ..example::row() }
     }
 
+    fn adopted(there: Option<JobRow>) -> Result<Submitted, SubmitError> {
+        let rows: Vec<_> = there.into_iter().collect();
+        adopt(&example::spec(), example::spec().job_id, &rows)
+    }
+
     #[test]
     fn a_job_with_our_key_is_adopted() {
         let there = row(Some("mimer:1:abc"), JobState::Pending, None);
-        let adopted = adopt(&example::spec(), Some(&there)).unwrap();
+        let adopted = adopted(Some(there)).unwrap();
         assert_eq!(adopted, Submitted { job_id: example::spec().job_id, adopted: true });
     }
 
     #[test]
     fn a_job_that_ran_and_failed_was_submitted_all_the_same() {
         let there = row(Some("mimer:1:abc"), JobState::Failed, Some(1_800_000_000));
-        assert!(adopt(&example::spec(), Some(&there)).unwrap().adopted);
+        assert!(adopted(Some(there)).unwrap().adopted);
     }
 
     #[test]
     fn a_job_with_another_key_keeps_its_id() {
         for found in [None, Some("mimer:1:other")] {
             let there = row(found, JobState::Pending, None);
-            let refused = adopt(&example::spec(), Some(&there)).unwrap_err();
+            let refused = adopted(Some(there)).unwrap_err();
             assert_eq!(refused.refusal().code, RefusalCode::JobIdTaken);
         }
     }
 
     #[test]
+    fn an_array_is_adopted_whole_whatever_its_tasks_are_at() {
+        let id = example::spec().job_id;
+        let array = Some(slurm_wire::TaskArray { task_count: 3, at_once: None });
+        let spec = JobSpec { array, ..example::spec() };
+        let task = |job_id, number, state| JobRow {
+            job_id,
+            array_job_id: Some(id),
+            array_task_id: number,
+            state,
+            ..row(Some("mimer:1:abc"), state, None)
+        };
+        let rest = task(id, None, JobState::Pending);
+        let split = task(60_000_001, Some(0), JobState::Failed);
+        let there = [rest, split];
+        assert_eq!(adopt(&spec, id, &there), Ok(Submitted { job_id: id, adopted: true }));
+        let other = JobRow { admin_comment: Some("mimer:1:abd".to_owned()), ..there[1].clone() };
+        let refused = adopt(&spec, id, &[there[0].clone(), other]).unwrap_err();
+        assert_eq!(refused.refusal().code, RefusalCode::JobIdTaken);
+        let refused = adopt(&example::spec(), id, &there).unwrap_err();
+        assert_eq!(refused, SubmitError::OtherShape { job_id: id });
+    }
+
+    #[test]
     fn what_a_refused_submission_leaves_behind_is_not_a_job() {
         let there = row(Some("mimer:1:abc"), JobState::Failed, None);
-        let refused = adopt(&example::spec(), Some(&there)).unwrap_err();
+        let refused = adopted(Some(there)).unwrap_err();
         assert_eq!(refused.refusal().code, RefusalCode::SlurmRefused);
     }
 
     #[test]
     fn a_duplicate_that_is_not_there_leaves_the_outcome_open() {
-        let refused = adopt(&example::spec(), None).unwrap_err();
+        let refused = adopted(None).unwrap_err();
         assert_eq!(refused.refusal().code, RefusalCode::ControllerUnavailable);
     }
 }

@@ -37,6 +37,11 @@ impl TresNames {
         Ok(Self { names: (0..rows.count()).filter_map(named).collect() })
     }
 
+    /// The name behind a number.
+    pub(crate) fn name(&self, number: u32) -> Option<&str> {
+        self.names.get(&number).map(String::as_str)
+    }
+
     /// The number behind a name.
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         self.names.iter().find(|(_, known)| *known == name).map(|(id, _)| *id)

@@ -12,17 +12,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::Signal;
 
 use crate::error::SlurmError;
-use crate::frame::{Done, Order, WorkerKind};
+use crate::frame::{Done, Order, Product, READY, WorkerKind};
 use crate::handle::SlurmHandle;
 use crate::session::{Session, SessionError};
 
 mod accounting;
 mod breaker;
 mod controller;
+mod mirror;
 
 use accounting::AccountingSeat;
-use breaker::Breaker;
-use controller::ControllerSeat;
+use controller::{ControllerSeat, Shared};
 
 /// Why a worker could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +48,9 @@ pub fn run(kind: WorkerKind, conf: &Path, cluster: &str) -> Result<(), WorkerErr
     let session = Session::start(conf)?;
     let handle = match kind {
         WorkerKind::Ctl => {
-            let breaker = Arc::new(Breaker::default());
+            let shared = Arc::new(Shared::default());
             SlurmHandle::start(kind.thread_count(), move || {
-                ControllerSeat::new(session, Arc::clone(&breaker))
+                ControllerSeat::new(session, Arc::clone(&shared))
             })?
         }
         WorkerKind::Dbd => {
@@ -61,19 +61,24 @@ pub fn run(kind: WorkerKind, conf: &Path, cluster: &str) -> Result<(), WorkerErr
         }
     };
     let output = Arc::new(Mutex::new(output));
+    write(&output, &Done { seq: READY, outcome: Ok(Product::Nothing) });
     for line in io::stdin().lock().lines() {
         let order: Order = serde_json::from_str(&line?).map_err(io::Error::from)?;
         let output = Arc::clone(&output);
         handle.give(order.task, move |outcome| {
-            let mut line = serde_json::to_vec(&Done { seq: order.seq, outcome })
-                .expect("the outcome has no map with keys other than strings");
-            line.push(b'\n');
-            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
-            // A supervisor that is gone needs no answer, and this process is about to end.
-            let _ = output.write_all(&line);
+            write(&output, &Done { seq: order.seq, outcome });
         });
     }
     Ok(())
+}
+
+fn write(output: &Mutex<File>, done: &Done) {
+    let mut line =
+        serde_json::to_vec(done).expect("the outcome has no map with keys other than strings");
+    line.push(b'\n');
+    let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+    // A supervisor that is gone needs no answer, and this process is about to end.
+    let _ = output.write_all(&line);
 }
 
 /// Keeps the pipe to the supervisor for ourselves: what libslurm or a plugin prints goes to

@@ -49,6 +49,13 @@ pub struct SlurmSection {
     /// Calls that may wait for a free thread of one worker; more are answered Busy.
     #[serde(default = "queue")]
     pub queue: u32,
+    /// Questions to slurmdbd in a minute; a quarter of them may come at once. Changes are not counted.
+    #[serde(default = "dbd_queries_per_min")]
+    pub dbd_queries_per_min: u32,
+    /// False where the broker may not choose job ids, as in a federation. A gateway that is neither
+    /// root nor SlurmUser cannot either, whatever stands here.
+    #[serde(default = "explicit_ids")]
+    pub explicit_ids: bool,
     /// Settings of Slurm that are checked.
     #[serde(default = "needs")]
     pub needs: Vec<Need>,
@@ -68,6 +75,14 @@ fn dbd_deadline_ms() -> u64 {
 
 fn queue() -> u32 {
     64
+}
+
+fn dbd_queries_per_min() -> u32 {
+    120
+}
+
+fn explicit_ids() -> bool {
+    true
 }
 
 fn needs() -> Vec<Need> {
@@ -152,6 +167,7 @@ impl BoundsFile {
             (self.slurm.cluster.is_empty(), "slurm.cluster is empty"),
             (self.slurm.ctl_deadline_ms == 0, "slurm.ctl_deadline_ms must be above 0"),
             (self.slurm.dbd_deadline_ms == 0, "slurm.dbd_deadline_ms must be above 0"),
+            (self.slurm.dbd_queries_per_min == 0, "slurm.dbd_queries_per_min must be above 0"),
             (bounds.uid_min < FIRST_PERSON, "bounds.uid_min reaches into the system's users"),
             (bounds.uid_min > bounds.uid_max, "bounds.uid_min is above bounds.uid_max"),
             (
@@ -168,6 +184,7 @@ impl BoundsFile {
             ),
             (bounds.max_gpus == 0, "bounds.max_gpus must be at least 1"),
             (bounds.max_wall_time_min == 0, "bounds.max_wall_time_min must be at least 1"),
+            (bounds.max_tasks == 0, "bounds.max_tasks must be at least 1, which allows no arrays"),
             (bounds.key_prefix.is_empty(), "bounds.key_prefix is empty: every job would be ours"),
             (bounds.qos_prefix.is_empty(), "bounds.qos_prefix is empty: every QOS would be ours"),
             (

@@ -1,6 +1,6 @@
 //! The figures and names of a job, against the bounds.
 
-use slurm_wire::{JobSpec, Refusal, RefusalCode};
+use slurm_wire::{JobSpec, Refusal, RefusalCode, TaskArray};
 
 use super::{Bounds, FIRST_PERSON, refusal};
 
@@ -11,12 +11,14 @@ const CPU_LIMIT: u32 = 65_000;
 /// 1 PiB in MiB; far below the bit that turns Slurm's figure into memory per CPU.
 const MEMORY_LIMIT_MIB: u64 = 1 << 30;
 
+/// Slurm's times have 32 bits, the last of which are sentinels.
+const LAST_TIME: i64 = 0xffff_fff0;
+
 /// The variable that makes Slurm run a login shell for the job: slow, and held on failure.
 const LOGIN_SHELL: &str = "SLURM_GET_USER_ENV";
 
 pub(super) fn check(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
     person(bounds, spec)?;
-    bounds.check_job_id(spec.job_id)?;
     place(bounds, spec)?;
     size(bounds, spec)?;
     bounds.check_key(&spec.key)?;
@@ -74,9 +76,12 @@ fn size(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
             ),
         ));
     }
-    if spec.deadline.is_some_and(|at| !(1..i64::from(u32::MAX) - 10).contains(&at)) {
-        return Err(malformed(format!("a deadline of {:?} is no time", spec.deadline)));
+    for (what, at) in [("deadline", spec.deadline), ("begin_at", spec.begin_at)] {
+        if at.is_some_and(|at| !(1..LAST_TIME).contains(&at)) {
+            return Err(malformed(format!("{what} {at:?} is no time")));
+        }
     }
+    tasks(bounds, spec)?;
     bounds.check_time_limit(spec.time_limit_min)?;
     let memory_fits = spec.memory_mib.is_none_or(|mib| (1..=MEMORY_LIMIT_MIB).contains(&mib));
     if !(1..=CPU_LIMIT).contains(&spec.cpu_count) || !memory_fits {
@@ -86,6 +91,24 @@ fn size(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
         )));
     }
     Ok(())
+}
+
+/// Each task has the GPUs and the time of a job, so those bounds hold for each.
+fn tasks(bounds: &Bounds, spec: &JobSpec) -> Result<(), Refusal> {
+    let Some(TaskArray { task_count, at_once }) = spec.array else {
+        return Ok(());
+    };
+    if at_once == Some(0) {
+        return Err(malformed("an array of which no task may run is not a job".to_owned()));
+    }
+    if (1..=bounds.max_tasks).contains(&task_count) && bounds.max_tasks > 1 {
+        return Ok(());
+    }
+    let sentence = match bounds.max_tasks {
+        0 | 1 => "the bounds file allows no arrays ([bounds] max_tasks)".to_owned(),
+        most => format!("an array of {task_count} tasks: the limit is 1 to {most}"),
+    };
+    Err(refusal(RefusalCode::TooManyTasks, sentence))
 }
 
 /// A type goes into `gres:gpu:TYPE:N`: nothing in it may end that or begin another request.

@@ -1,6 +1,7 @@
 //! A hostile broker against the bounds: every refusal by its own name.
 
 use slurm_wire::RefusalCode::{self, *};
+use slurm_wire::TaskArray;
 
 use super::*;
 use crate::example;
@@ -20,7 +21,8 @@ fn answer(spoil: impl FnOnce(&mut JobSpec)) -> Result<(), RefusalCode> {
     let work_dir = format!("{}/register", bounds.work_dir_prefix.display());
     let mut spec = JobSpec { work_dir, ..example::spec() };
     spoil(&mut spec);
-    bounds.check_job(&spec).map_err(|refusal| refusal.code)
+    let checked = bounds.check_job(&spec).and_then(|()| bounds.check_job_id(spec.job_id));
+    checked.map_err(|refusal| refusal.code)
 }
 
 #[test]
@@ -30,6 +32,7 @@ fn a_good_job_passes() {
     assert_eq!(answer(|job| job.qos = Some("mimer_register".into())), Ok(()));
     assert_eq!(answer(|job| job.reservation = Some("mimer_0123456789ab".into())), Ok(()));
     assert_eq!(answer(|job| job.deadline = Some(1_900_000_000)), Ok(()));
+    assert_eq!(answer(|job| job.begin_at = Some(1_900_000_000)), Ok(()));
 }
 
 #[test]
@@ -79,8 +82,9 @@ fn foreign_reservations_and_times_that_are_none_are_refused() {
     for name in ["maintenance", "", "mimer_", "mimer_a,maintenance"] {
         assert_eq!(answer(|job| job.reservation = Some(name.into())), Err(ForeignReservation));
     }
-    for deadline in [-1, 0, i64::MAX] {
-        assert_eq!(answer(|job| job.deadline = Some(deadline)), Err(MalformedCall));
+    for time in [-1, 0, i64::MAX, 4_294_967_294] {
+        assert_eq!(answer(|job| job.deadline = Some(time)), Err(MalformedCall));
+        assert_eq!(answer(|job| job.begin_at = Some(time)), Err(MalformedCall));
     }
 }
 
@@ -99,6 +103,37 @@ fn wall_time_has_a_cap_and_a_floor() {
     assert_eq!(answer(|job| job.time_limit_min = 4321), Err(TimeLimitTooLong));
     assert_eq!(answer(|job| job.time_limit_min = 0), Err(TimeLimitTooLong));
     assert_eq!(answer(|job| job.time_limit_min = u32::MAX), Err(TimeLimitTooLong));
+}
+
+#[test]
+fn tasks_are_counted_and_a_file_that_does_not_name_them_allows_none() {
+    let tasks = |task_count, at_once| {
+        move |job: &mut JobSpec| {
+            job.array = Some(TaskArray { task_count, at_once });
+        }
+    };
+    for task_count in [1, 20, 1000] {
+        assert_eq!(answer(tasks(task_count, None)), Ok(()));
+        assert_eq!(answer(tasks(task_count, Some(4))), Ok(()));
+    }
+    for task_count in [0, 1001, u32::MAX] {
+        assert_eq!(answer(tasks(task_count, None)), Err(TooManyTasks));
+    }
+    assert_eq!(answer(tasks(20, Some(0))), Err(MalformedCall));
+    // The bounds on GPUs and time are each task's.
+    assert_eq!(
+        answer(|job| {
+            tasks(20, None)(job);
+            job.gpu_count = 9;
+        }),
+        Err(TooManyGpus)
+    );
+    let (_disk, bounds) = site();
+    let work_dir = format!("{}/register", bounds.work_dir_prefix.display());
+    let mut spec = JobSpec { work_dir, ..example::spec() };
+    tasks(1, None)(&mut spec);
+    let refused = Bounds { max_tasks: 1, ..bounds }.check_job(&spec).unwrap_err();
+    assert_eq!(refused.code, TooManyTasks);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use slurm_wire::Refusal;
 
-use super::link::Link;
+use super::pace::Paced;
 use crate::bounds::AccountTree;
 use crate::frame::{Product, Task};
 
@@ -55,12 +55,12 @@ impl Accounts {
     }
 
     /// The tree, not older than half a minute.
-    pub(super) fn tree(&self, dbd: &Link) -> Result<Arc<AccountTree>, Refusal> {
+    pub(super) fn tree(&self, dbd: &Paced) -> Result<Arc<AccountTree>, Refusal> {
         self.tree_younger_than(FRESH, dbd)
     }
 
     /// The accounts of the last tree, however old while slurmdbd is away.
-    pub(super) fn names_known(&self, dbd: &Link) -> Result<Vec<String>, Refusal> {
+    pub(super) fn names_known(&self, dbd: &Paced) -> Result<Vec<String>, Refusal> {
         match (self.tree(dbd), self.remembered()) {
             (Ok(tree), _) => Ok(tree.names()),
             (Err(refusal), Some(stale)) if refusal.code.retry_helps() => {
@@ -73,7 +73,11 @@ impl Accounts {
     }
 
     /// A tree in which `account` is, or a refusal.
-    pub(super) fn tree_with(&self, account: &str, dbd: &Link) -> Result<Arc<AccountTree>, Refusal> {
+    pub(super) fn tree_with(
+        &self,
+        account: &str,
+        dbd: &Paced,
+    ) -> Result<Arc<AccountTree>, Refusal> {
         let known = self.remembered().filter(|it| it.tree.contains(account));
         let tree = match known {
             Some(fresh) if self.is_younger(&fresh, FRESH) => return Ok(fresh.tree),
@@ -92,7 +96,7 @@ impl Accounts {
         Ok(tree)
     }
 
-    fn tree_younger_than(&self, age: Duration, dbd: &Link) -> Result<Arc<AccountTree>, Refusal> {
+    fn tree_younger_than(&self, age: Duration, dbd: &Paced) -> Result<Arc<AccountTree>, Refusal> {
         let young = || self.remembered().filter(|it| self.is_younger(it, age));
         if let Some(it) = young() {
             return Ok(it.tree);

@@ -8,6 +8,8 @@ use slurm_wire::{Answer, Call, Refusal, RefusalCode, Welcome};
 
 use super::accounts::Accounts;
 use super::link::Link;
+use super::pace::Paced;
+use super::standing;
 use crate::bounds::{BoundsFile, refusal};
 use crate::change::Change;
 use crate::frame::{Product, Task, WorkerKind};
@@ -20,16 +22,19 @@ mod ours;
 mod policy;
 mod setting;
 mod stranger;
+mod watch;
 
 use label::{label_of, name_of};
 
 pub(super) struct Desk {
     file: BoundsFile,
     ctl: Link,
-    dbd: Link,
+    dbd: Paced,
     accounts: Accounts,
     /// Held from counting the nodes that are set aside until more of them are.
     setting_aside: Mutex<()>,
+    /// True where the broker chooses the ids of its jobs.
+    explicit_ids: bool,
     /// How often the settings were looked at.
     look_count: AtomicU64,
     pub(super) metrics: Arc<Metrics>,
@@ -38,12 +43,15 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(file: BoundsFile, ctl: Link, dbd: Link, metrics: Arc<Metrics>) -> Self {
         let accounts = Accounts::under(&file.bounds.account_root);
+        let explicit_ids = standing::has_explicit_ids(&file.slurm);
+        let dbd = Paced::over(dbd, file.slurm.dbd_queries_per_min);
         Self {
             file,
             ctl,
             dbd,
             accounts,
             setting_aside: Mutex::default(),
+            explicit_ids,
             look_count: AtomicU64::new(0),
             metrics,
         }
@@ -62,7 +70,7 @@ impl Desk {
             version: slurm_wire::PROTOCOL_VERSION,
             cluster: self.file.slurm.cluster.clone(),
             slurm_version: session::release(),
-            explicit_ids: true,
+            explicit_ids: self.explicit_ids,
         }
     }
 
@@ -107,9 +115,9 @@ impl Desk {
                 self.file.bounds.check_time_limit(time_limit_min)?;
                 self.change(job, Change::TimeLimit(time_limit_min))
             }
-            Call::WatchJobs { .. } | Call::ReadEnded { .. } | Call::ReadUsage { .. } => {
-                Err(refusal(RefusalCode::Busy, "the gateway cannot do this yet"))
-            }
+            Call::WatchJobs { since } => self.watch_jobs(since),
+            Call::ReadEnded { from, until } => self.read_ended(from, until),
+            Call::ReadUsage { from, until } => self.read_usage(from, until),
             Call::ReadJobs { job_ids } => self.read_jobs(job_ids).map(Answer::Jobs),
             Call::ReadRecords { job_ids } => self.read_records(job_ids),
             Call::ReadStrangers => self.read_strangers().map(Answer::Jobs),

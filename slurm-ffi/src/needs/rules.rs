@@ -31,7 +31,7 @@ fn faults_of(
     let one = match need {
         Need::SameRelease => same_release(controller, expected),
         Need::SameCluster => same_cluster(controller, expected),
-        Need::Privilege => privilege(controller),
+        Need::Privilege => return privilege(controller, expected),
         Need::EnforcedLimits => enforced_limits(controller),
         Need::CountedGpus => counted_gpus(controller),
         Need::PartitionLimits => partition_limits(controller),
@@ -83,15 +83,34 @@ fn same_cluster(controller: &ControllerSettings, expected: &Expectation) -> Opti
     })
 }
 
-fn privilege(controller: &ControllerSettings) -> Option<SettingFault> {
+fn privilege(controller: &ControllerSettings, expected: &Expectation) -> Vec<SettingFault> {
+    administrator(controller).into_iter().chain(chosen_ids(expected)).collect()
+}
+
+fn administrator(controller: &ControllerSettings) -> Option<SettingFault> {
     (controller.own_uid != 0 && controller.own_uid != controller.slurm_user_id).then(|| {
         fault(
             "SlurmUser",
             &format!("uid {}", controller.own_uid),
             format!("uid {}", controller.slurm_user_id),
             "submission",
-            "Run the gateway as SlurmUser or root: Slurm lets only them choose a job's id and submit \
-             for others.",
+            "Run the gateway as SlurmUser or root: Slurm lets only them submit for others and choose \
+             a job's id, whatever AdminLevel slurmdbd gives to somebody else.",
+        )
+    })
+}
+
+fn chosen_ids(expected: &Expectation) -> Option<SettingFault> {
+    (!expected.explicit_ids).then(|| {
+        fault(
+            "[slurm] explicit_ids of the bounds file",
+            "true, and a gateway that runs as SlurmUser or root",
+            "Slurm chooses the ids",
+            "exactly one job per attempt",
+            "Let the broker choose job ids, unless this cluster is in a federation: without them \
+             nothing in Slurm refuses a second job for the same attempt. A submission whose answer is \
+             lost may leave a held job behind, which the broker finds by its mark and cancels, and \
+             every submission reads all jobs twice.",
         )
     })
 }
@@ -221,7 +240,8 @@ fn closed_door(controller: &ControllerSettings) -> Option<SettingFault> {
 }
 
 fn own_job_ids(controller: &ControllerSettings, expected: &Expectation) -> Option<SettingFault> {
-    (controller.first_job_id <= expected.last_job_id).then(|| {
+    let clash = expected.explicit_ids && controller.first_job_id <= expected.last_job_id;
+    clash.then(|| {
         let above = expected.last_job_id.saturating_add(1);
         fault(
             "FirstJobId",

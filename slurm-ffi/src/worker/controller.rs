@@ -1,31 +1,42 @@
 //! The seat that talks to slurmctld.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use slurm_wire::{JobRow, Refusal, RefusalCode};
+use slurm_wire::{JobRow, Refusal, RefusalCode, Submitted};
 
-use super::Breaker;
+use super::breaker::Breaker;
+use super::mirror::Mirror;
 use crate::bounds::refusal;
 use crate::error::SlurmError;
-use crate::frame::{Outcome, Product, Task};
+use crate::frame::{Outcome, Product, Submission, Task};
 use crate::handle::Seat;
 use crate::ours::{self, Look};
 use crate::session::Session;
+use crate::submit::SubmitError;
 use crate::{change, job, probe, reservation, settings, submit};
 
 /// Up to so many jobs are asked for one by one; above that, all at once is cheaper.
 const ONE_BY_ONE: usize = 16;
 
+/// What the threads of the worker have in common.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    breaker: Breaker,
+    mirror: Mirror,
+    /// Held from looking for a key until a job with it has been submitted.
+    submitting: Mutex<()>,
+}
+
 pub(super) struct ControllerSeat {
     session: Session,
-    breaker: Arc<Breaker>,
+    shared: Arc<Shared>,
 }
 
 impl ControllerSeat {
-    pub(super) fn new(session: Session, breaker: Arc<Breaker>) -> Self {
-        Self { session, breaker }
+    pub(super) fn new(session: Session, shared: Arc<Shared>) -> Self {
+        Self { session, shared }
     }
 
     fn call(&self, task: Task) -> Outcome {
@@ -37,9 +48,9 @@ impl ControllerSeat {
             Task::ReadSettings => settings::load(self.session)
                 .map(|settings| Product::Settings(Box::new(settings)))
                 .map_err(refused),
-            Task::Submit(spec) => submit::submit(self.session, &spec)
-                .map(Product::Submitted)
-                .map_err(|error| error.refusal()),
+            Task::Submit(submission) => {
+                self.submit(&submission).map(Product::Submitted).map_err(|error| error.refusal())
+            }
             Task::Change { job, accounts, change } => {
                 match ours::look(self.session, &job, &accounts).map_err(|error| error.refusal())? {
                     Look::Elsewhere(account) => Ok(Product::Elsewhere { account }),
@@ -48,8 +59,14 @@ impl ControllerSeat {
             }
             Task::CancelStranger { job_id } => done(change::cancel(self.session, job_id)),
             Task::ReadJobs { job_ids } => self.jobs(&job_ids).map(Product::Jobs).map_err(refused),
-            Task::ReadJobRange { first, last } => job::load_jobs(self.session)
-                .map(|jobs| Product::Jobs(within(jobs, |id| (first..=last).contains(&id))))
+            Task::ReadOwnJobs(own) => job::load_jobs(self.session)
+                .map(|jobs| Product::Jobs(kept(jobs, |row| own.has(row))))
+                .map_err(refused),
+            Task::WatchJobs { since, own } => self
+                .shared
+                .mirror
+                .changes(self.session, since, own)
+                .map(Product::Changes)
                 .map_err(refused),
             Task::ReadJobsAt { partitions, accounts } => job::load_jobs(self.session)
                 .map(|jobs| Product::Jobs(at(jobs, &partitions, &accounts)))
@@ -65,6 +82,8 @@ impl ControllerSeat {
             | Task::ReadAssociations
             | Task::ReadCluster
             | Task::ReadPreempted { .. }
+            | Task::ReadEnded { .. }
+            | Task::ReadUsage { .. }
             | Task::PutAccount { .. }
             | Task::PutAccountLimits(_)
             | Task::PutUser(_)
@@ -75,12 +94,21 @@ impl ControllerSeat {
 
     fn jobs(&self, job_ids: &[u32]) -> Result<Vec<JobRow>, SlurmError> {
         if job_ids.len() > ONE_BY_ONE {
+            let asked: BTreeSet<u32> = job_ids.iter().copied().collect();
             let jobs = job::load_jobs(self.session)?;
-            return Ok(within(jobs, |id| job_ids.contains(&id)));
+            return Ok(kept(jobs, |row| asked.contains(&row.asked_id())));
         }
         let loaded: Result<Vec<_>, _> =
-            job_ids.iter().map(|job_id| job::load_job(self.session, *job_id)).collect();
+            job_ids.iter().map(|job_id| job::load_asked(self.session, *job_id)).collect();
         Ok(loaded?.into_iter().flatten().collect())
+    }
+
+    fn submit(&self, submission: &Submission) -> Result<Submitted, SubmitError> {
+        if submission.explicit_id {
+            return submit::submit(self.session, submission);
+        }
+        let _alone = self.shared.submitting.lock().unwrap_or_else(PoisonError::into_inner);
+        submit::keyed::submit(self.session, submission, || job::load_jobs(self.session))
     }
 }
 
@@ -88,21 +116,21 @@ impl Seat for ControllerSeat {
     fn carry_out(&mut self, task: Task) -> Outcome {
         // Neither says how a call to slurmctld by this process would end.
         let tells_nothing = matches!(task, Task::Ping | Task::Probe(_));
-        if !tells_nothing && self.breaker.is_in_charge(Instant::now()) {
+        if !tells_nothing && self.shared.breaker.is_in_charge(Instant::now()) {
             change::ping(self.session).map_err(|error| error.controller_refusal())?;
         }
         let outcome = self.call(task);
         let silent =
             outcome.as_ref().is_err_and(|it| it.code == RefusalCode::ControllerUnavailable);
         if !tells_nothing {
-            self.breaker.note(!silent, Instant::now());
+            self.shared.breaker.note(!silent, Instant::now());
         }
         outcome
     }
 }
 
-fn within(mut jobs: Vec<JobRow>, wanted: impl Fn(u32) -> bool) -> Vec<JobRow> {
-    jobs.retain(|job| wanted(job.job_id));
+fn kept(mut jobs: Vec<JobRow>, wanted: impl Fn(&JobRow) -> bool) -> Vec<JobRow> {
+    jobs.retain(wanted);
     jobs
 }
 

@@ -10,7 +10,7 @@ use crate::frame::{Product, Task};
 impl Desk {
     /// Has a job of ours changed: its id, its mark and its account must be the broker's.
     pub(super) fn change(&self, job: OurJob, change: Change) -> Result<Answer, Refusal> {
-        self.file.bounds.check_job_id(job.job_id)?;
+        self.check_id(job.job_id)?;
         self.file.bounds.check_key(&job.key)?;
         // The accounts that are remembered, however old: a job elsewhere is looked at again below.
         let accounts = self.accounts.names_known(&self.dbd)?;

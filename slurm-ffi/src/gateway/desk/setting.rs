@@ -47,6 +47,7 @@ impl Desk {
             cluster: self.file.slurm.cluster.clone(),
             release: session::release(),
             last_job_id: self.file.bounds.job_id_max,
+            explicit_ids: self.explicit_ids,
             needs: self.file.slurm.needs.clone(),
         };
         let mut faults = needs::faults(&settings, &database, &expected);

@@ -33,6 +33,7 @@ fn good() -> (ControllerSettings, DatabaseSettings, Expectation) {
         cluster: "Mimer".to_owned(),
         release: "22.05.3".to_owned(),
         last_job_id: 9_999_999,
+        explicit_ids: true,
         needs: Need::ALL.into(),
     };
     (controller, database, expected)
