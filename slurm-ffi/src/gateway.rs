@@ -1,8 +1,9 @@
 //! The gateway's supervisor: callers on one side, replaceable workers on the other.
 //!
-//! Plain threads: one per caller, a few per worker. It never calls libslurm and keeps no state that
-//! matters: killing it with SIGKILL at any moment is harmless. Its workers end with it, and a call
-//! that was under way is one whose outcome is not known, which every caller must be ready for.
+//! Plain threads: one per caller, a few per worker, one per way to call. It never calls libslurm and
+//! keeps no state that matters: killing it with SIGKILL at any moment is harmless. Its workers end
+//! with it, and a call that was under way is one whose outcome is not known, which every caller must
+//! be ready for.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,19 +16,27 @@ use crate::frame::WorkerKind;
 use crate::metrics::{self, Metrics};
 
 mod accounts;
+mod admission;
+mod breaker;
+mod death;
 mod desk;
 mod dialogue;
+mod ear;
 mod keeper;
 mod link;
 mod pace;
 mod pending;
 mod socket;
+mod spoken;
 mod standing;
+mod tls;
+mod wire;
 
 use desk::Desk;
 use keeper::WorkerCommand;
 use link::Link;
 pub use socket::SocketError;
+pub use tls::TlsError;
 
 /// Why the gateway did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +55,9 @@ pub enum GatewayError {
     /// The socket could not be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// Callers over TLS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Two metrics with one name: a fault of this program.
     #[error("the metrics could not be registered")]
     Metrics(#[from] prometheus::Error),
@@ -57,6 +69,9 @@ pub enum GatewayError {
         /// What the system said.
         source: io::Error,
     },
+    /// A listener's thread ended: a fault of this program.
+    #[error("the gateway's listener ended by itself; start the gateway again and report this")]
+    Listener,
     /// A thread could not be had.
     #[error("the gateway could not start a thread")]
     Thread(#[from] io::Error),
@@ -73,7 +88,11 @@ pub fn run(config: &Path) -> Result<std::convert::Infallible, GatewayError> {
             .map_err(|source| GatewayError::MetricsAddress { address, source })?;
         tracing::info!(address = %bound, "serving /metrics");
     }
-    let socket = socket::Listener::bind(&file.socket, file.socket_gid)?;
+    let socket = match &file.socket {
+        Some(path) => Some(socket::Listener::bind(path, file.socket_gid)?),
+        None => None,
+    };
+    let tls = file.tls.as_ref().map(tls::Listener::bind).transpose()?;
     let ctl = link(&file, WorkerKind::Ctl, &metrics)?;
     let dbd = link(&file, WorkerKind::Dbd, &metrics)?;
     let desk = Arc::new(Desk::new(file, ctl, dbd, metrics));
@@ -81,8 +100,23 @@ pub fn run(config: &Path) -> Result<std::convert::Infallible, GatewayError> {
     thread::Builder::new()
         .name("first-look".to_owned())
         .spawn(move || first_look.log_setting_faults())?;
+    let mut serving = Vec::new();
+    if let Some(socket) = socket {
+        let desk = Arc::clone(&desk);
+        let thread = thread::Builder::new().name("socket".to_owned());
+        serving.push(thread.spawn(move || -> () { socket.serve(&desk) })?);
+    }
+    if let Some(tls) = tls {
+        tracing::info!(address = %tls.address()?, "serving callers over TLS");
+        let thread = thread::Builder::new().name("tls".to_owned());
+        serving.push(thread.spawn(move || -> () { tls.serve(&desk) })?);
+    }
     tracing::info!(config = %config.display(), "the gateway is ready");
-    socket.serve(&desk)
+    // Neither returns; a panic in one ends the gateway, and whoever supervises it starts it again.
+    while serving.iter().all(|it| !it.is_finished()) {
+        thread::park_timeout(Duration::from_secs(1));
+    }
+    Err(GatewayError::Listener)
 }
 
 fn link(file: &BoundsFile, kind: WorkerKind, metrics: &Arc<Metrics>) -> io::Result<Link> {

@@ -24,11 +24,19 @@ pub struct Metrics {
     pub worker_starts: IntCounterVec,
     /// Worker processes killed for passing their deadline.
     pub worker_kills: IntCounterVec,
+    /// Worker processes that ended, by the reason.
+    pub worker_deaths: IntCounterVec,
+    /// Lines that workers wrote on standard error, by how grave they are.
+    pub worker_lines: IntCounterVec,
+    /// Calls refused at once because Slurm is silent or the worker cannot start.
+    pub calls_failed_fast: IntCounterVec,
+    /// 1 while slurmctld (ctl) or slurmdbd (dbd) is known to be silent.
+    pub slurm_silent: IntGaugeVec,
     /// Calls that wait for a free thread of a worker.
     pub calls_waiting: IntGaugeVec,
     /// Open connections of callers.
     pub connections: IntGauge,
-    /// Callers turned away by their uid.
+    /// Callers turned away by who they are: their uid, their certificate, or none.
     pub callers_refused: prometheus::IntCounter,
     /// 1 if the last ping of slurmctld was answered.
     pub controller_up: IntGauge,
@@ -68,6 +76,28 @@ impl Metrics {
                 "Worker processes killed for passing their deadline.",
                 &["worker"],
             )?,
+            worker_deaths: counters(
+                "mimer_gateway_worker_deaths_total",
+                "Worker processes that ended: deadline, start, symbol_lookup, signal, exit, garbled.",
+                &["worker", "reason"],
+            )?,
+            worker_lines: counters(
+                "mimer_gateway_worker_lines_total",
+                "Lines that workers wrote on standard error: fatal, error, plain, debug.",
+                &["worker", "gravity"],
+            )?,
+            calls_failed_fast: counters(
+                "mimer_gateway_calls_failed_fast_total",
+                "Calls refused at once because Slurm is silent or the worker cannot start.",
+                &["worker"],
+            )?,
+            slurm_silent: IntGaugeVec::new(
+                Opts::new(
+                    "mimer_gateway_slurm_silent",
+                    "1 while slurmctld (ctl) or slurmdbd (dbd) is known to be silent.",
+                ),
+                &["worker"],
+            )?,
             calls_waiting: IntGaugeVec::new(
                 Opts::new(
                     "mimer_gateway_calls_waiting",
@@ -78,7 +108,7 @@ impl Metrics {
             connections: gauge("mimer_gateway_connections", "Open connections of callers.")?,
             callers_refused: prometheus::IntCounter::new(
                 "mimer_gateway_callers_refused_total",
-                "Callers turned away by their uid.",
+                "Callers turned away by who they are: their uid, their certificate, or none.",
             )?,
             controller_up: gauge(
                 "mimer_gateway_controller_up",
@@ -100,6 +130,10 @@ impl Metrics {
         registry.register(Box::new(self.call_seconds.clone()))?;
         registry.register(Box::new(self.worker_starts.clone()))?;
         registry.register(Box::new(self.worker_kills.clone()))?;
+        registry.register(Box::new(self.worker_deaths.clone()))?;
+        registry.register(Box::new(self.worker_lines.clone()))?;
+        registry.register(Box::new(self.calls_failed_fast.clone()))?;
+        registry.register(Box::new(self.slurm_silent.clone()))?;
         registry.register(Box::new(self.calls_waiting.clone()))?;
         registry.register(Box::new(self.connections.clone()))?;
         registry.register(Box::new(self.callers_refused.clone()))?;

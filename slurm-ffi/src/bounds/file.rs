@@ -15,21 +15,58 @@ use crate::needs::Need;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoundsFile {
-    /// Path of the Unix socket; replaced at start.
-    pub socket: PathBuf,
+    /// Path of the Unix socket, replaced at start. Without it, callers come over TLS alone.
+    pub socket: Option<PathBuf>,
     /// Group that may connect; without it, the gateway's own.
     pub socket_gid: Option<u32>,
-    /// Uids that may call.
+    /// Uids that may call over the socket.
+    #[serde(default)]
     pub callers: Vec<u32>,
     /// Most connections at once.
     #[serde(default = "max_connections")]
     pub max_connections: u32,
     /// Address for `/metrics`; without it there is none.
     pub metrics: Option<SocketAddr>,
+    /// Callers on other machines; without it there are none.
+    pub tls: Option<TlsSection>,
     /// How to reach Slurm.
     pub slurm: SlurmSection,
     /// What callers may ask for.
     pub bounds: Bounds,
+}
+
+/// How callers on other machines are told apart: TLS 1.3 with client certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSection {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// PEM file with the gateway's certificate and those between it and the authority.
+    pub certificate_file: PathBuf,
+    /// PEM file with its key, readable by nobody else.
+    pub key_file: PathBuf,
+    /// PEM file with the authority that signs callers' certificates, and nobody else's.
+    pub client_ca_file: PathBuf,
+    /// DNS names of which a caller's certificate carries one, letter by letter.
+    pub callers: Vec<String>,
+}
+
+impl TlsSection {
+    fn fault(&self) -> Option<&'static str> {
+        let files = [&self.certificate_file, &self.key_file, &self.client_ca_file];
+        let wrong = [
+            (self.callers.is_empty(), "tls.callers is empty: nobody could call"),
+            (
+                self.callers.iter().any(|it| it.is_empty() || it.contains('*')),
+                "tls.callers names callers one by one: none of them empty or with a `*`",
+            ),
+            (
+                files.iter().any(|it| !it.is_absolute()),
+                "tls.certificate_file, tls.key_file and tls.client_ca_file must be absolute paths",
+            ),
+        ];
+        wrong.iter().find(|(is_wrong, _)| *is_wrong).map(|(_, sentence)| *sentence)
+    }
 }
 
 /// How to reach Slurm.
@@ -160,8 +197,18 @@ impl BoundsFile {
     fn fault(&self) -> Option<String> {
         let bounds = &self.bounds;
         let wrong = [
-            (self.callers.is_empty(), "callers is empty: nobody could call"),
-            (!self.socket.is_absolute(), "socket must be an absolute path"),
+            (
+                self.socket.is_none() && self.tls.is_none(),
+                "neither socket nor [tls] is there: nobody could call",
+            ),
+            (
+                self.socket.is_some() && self.callers.is_empty(),
+                "callers is empty: nobody could call over the socket",
+            ),
+            (
+                self.socket.as_ref().is_some_and(|it| !it.is_absolute()),
+                "socket must be an absolute path",
+            ),
             (self.max_connections == 0, "max_connections must be at least 1"),
             (!self.slurm.conf.is_absolute(), "slurm.conf must be an absolute path"),
             (self.slurm.cluster.is_empty(), "slurm.cluster is empty"),
@@ -197,7 +244,8 @@ impl BoundsFile {
             ),
             (bounds.probe_uid == 0, "bounds.probe_uid must not be root, who passes every door"),
         ];
-        wrong.iter().find(|(is_wrong, _)| *is_wrong).map(|(_, sentence)| (*sentence).to_owned())
+        let wrong = wrong.iter().find(|(is_wrong, _)| *is_wrong).map(|(_, sentence)| *sentence);
+        wrong.or_else(|| self.tls.as_ref()?.fault()).map(ToOwned::to_owned)
     }
 }
 
@@ -245,6 +293,25 @@ mod tests {
     fn a_name_nobody_knows_is_not_ignored() {
         let text = GOOD.replace("[slurm]", "[slurm]\nmessage_timeout = 3");
         assert!(toml::from_str::<BoundsFile>(&text).is_err());
+    }
+
+    /// The example's section [tls], whose lines are commented out.
+    fn with_tls() -> BoundsFile {
+        let commented = GOOD.lines().skip_while(|line| !line.starts_with("# [tls]")).take(6);
+        let section: Vec<&str> = commented.map(|line| line.trim_start_matches("# ")).collect();
+        parsed(&GOOD.replace("[slurm]", &format!("{}\n[slurm]", section.join("\n"))))
+    }
+
+    #[test]
+    fn callers_come_by_the_socket_or_by_tls() {
+        let mut file = with_tls();
+        assert_eq!(file.fault(), None);
+        (file.socket, file.callers) = (None, Vec::new());
+        assert_eq!(file.fault(), None);
+        file.tls.as_mut().unwrap().callers.push("*.example.org".to_owned());
+        assert!(file.fault().unwrap().starts_with("tls.callers names callers one by one"));
+        file.tls = None;
+        assert!(file.fault().unwrap().starts_with("neither socket nor [tls]"));
     }
 
     #[test]

@@ -1,56 +1,45 @@
 //! One caller's dialogue: hello, then one call at a time until they hang up.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::io;
 
 use serde::Serialize;
 use slurm_wire::{Answer, Call, Hello, MAX_LINE_BYTES, PROTOCOL_VERSION, Refusal, RefusalCode};
 
 use super::desk::Desk;
+use super::wire::{Line, Stream, Wire};
 use crate::bounds::refusal;
 
-/// A caller that does not take its answer for this long has gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Talks until the caller hangs up or breaks the rules.
-pub(super) fn talk(desk: &Desk, stream: &UnixStream) -> io::Result<()> {
-    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    let peer = rustix::net::sockopt::socket_peercred(stream)?;
-    let uid = peer.uid.as_raw();
-    if !desk.may_call(uid) {
-        desk.metrics.callers_refused.inc();
-        tracing::warn!(caller.uid = uid, "a caller was turned away");
-        let sentence = format!("uid {uid} is not among the callers of the bounds file");
-        return send(stream, &refusal(RefusalCode::CallerNotAllowed, sentence));
-    }
-    let mut reader = BufReader::new(stream);
-    match read_line(&mut reader)? {
+/// Talks with a caller who may call, until they hang up or break the rules.
+pub(super) fn talk<S: Stream>(desk: &Desk, mut wire: Wire<S>) -> io::Result<()> {
+    match wire.read_first_line()? {
         Line::Text(line) => match greet(&line) {
-            Ok(()) => send(stream, &desk.welcome())?,
-            Err(refusal) => return send(stream, &refusal),
+            Ok(()) => send(&mut wire, &desk.welcome())?,
+            Err(refusal) => return send(&mut wire, &refusal),
         },
-        Line::TooLong => return send(stream, &too_long()),
+        Line::TooLong => return send(&mut wire, &too_long()),
         Line::End => return Ok(()),
     }
     loop {
-        let answer = match read_line(&mut reader)? {
+        let answer = match wire.read_line()? {
             Line::Text(line) => match serde_json::from_slice::<Call>(&line) {
                 Ok(call) => desk.answer(call),
                 Err(error) => Answer::Refused(malformed(&error)),
             },
             // What follows cannot be told from the rest of that line: the dialogue is over.
-            Line::TooLong => return send(stream, &Answer::Refused(too_long())),
+            Line::TooLong => return send(&mut wire, &Answer::Refused(too_long())),
             Line::End => return Ok(()),
         };
-        send_answer(stream, &answer)?;
+        send_answer(&mut wire, &answer)?;
     }
 }
 
 /// Turns a caller away before the dialogue.
-pub(super) fn turn_away(stream: &UnixStream, refusal: &Refusal) -> io::Result<()> {
-    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-    send(stream, refusal)
+///
+/// Their hello is read first: closing a connection with unread bytes on it throws away what was
+/// sent.
+pub(super) fn turn_away<S: Stream>(mut wire: Wire<S>, refusal: &Refusal) -> io::Result<()> {
+    wire.read_first_line()?;
+    send(&mut wire, refusal)
 }
 
 fn greet(line: &[u8]) -> Result<(), Refusal> {
@@ -68,40 +57,17 @@ fn greet(line: &[u8]) -> Result<(), Refusal> {
     ))
 }
 
-enum Line {
-    Text(Vec<u8>),
-    TooLong,
-    End,
-}
-
-fn read_line(reader: &mut impl BufRead) -> io::Result<Line> {
-    let mut line = Vec::new();
-    let limit = MAX_LINE_BYTES as u64 + 1;
-    reader.take(limit).read_until(b'\n', &mut line)?;
-    Ok(match line.last() {
-        None => Line::End,
-        Some(b'\n') => Line::Text(line),
-        Some(_) if line.len() > MAX_LINE_BYTES => Line::TooLong,
-        Some(_) => Line::End, // Cut off in the middle of a line: not a call.
-    })
-}
-
-fn send_answer(stream: &UnixStream, answer: &Answer) -> io::Result<()> {
+fn send_answer<S: Stream>(wire: &mut Wire<S>, answer: &Answer) -> io::Result<()> {
     let line = serde_json::to_vec(answer).map_err(io::Error::from)?;
     if line.len() < MAX_LINE_BYTES {
-        return send_line(stream, line);
+        return wire.write_line(line);
     }
     let sentence = "the answer is longer than a line may be: ask for fewer jobs or a shorter time";
-    send(stream, &Answer::Refused(refusal(RefusalCode::MalformedCall, sentence)))
+    send(wire, &Answer::Refused(refusal(RefusalCode::MalformedCall, sentence)))
 }
 
-fn send(stream: &UnixStream, message: &impl Serialize) -> io::Result<()> {
-    send_line(stream, serde_json::to_vec(message).map_err(io::Error::from)?)
-}
-
-fn send_line(mut stream: &UnixStream, mut line: Vec<u8>) -> io::Result<()> {
-    line.push(b'\n');
-    stream.write_all(&line)
+fn send<S: Stream>(wire: &mut Wire<S>, message: &impl Serialize) -> io::Result<()> {
+    wire.write_line(serde_json::to_vec(message).map_err(io::Error::from)?)
 }
 
 fn malformed(error: &serde_json::Error) -> Refusal {
@@ -116,26 +82,6 @@ fn too_long() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn text(input: &[u8]) -> Option<Vec<u8>> {
-        match read_line(&mut BufReader::new(input)).unwrap() {
-            Line::Text(line) => Some(line),
-            Line::TooLong | Line::End => None,
-        }
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_not_a_call() {
-        assert_eq!(text(b"{}\n{}\n").unwrap(), b"{}\n");
-        assert_eq!(text(b"{\"call\":\"pi"), None);
-        assert_eq!(text(b""), None);
-    }
-
-    #[test]
-    fn a_line_that_never_ends_is_cut() {
-        let endless = vec![b'x'; MAX_LINE_BYTES + 10];
-        assert!(matches!(read_line(&mut endless.as_slice()).unwrap(), Line::TooLong));
-    }
 
     #[test]
     fn another_version_is_refused_by_name() {

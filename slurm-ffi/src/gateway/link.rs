@@ -4,25 +4,34 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use slurm_wire::{Refusal, RefusalCode};
 
-use super::keeper::{Keeper, WorkerCommand};
+use super::breaker::Breaker;
+use super::death::Death;
+use super::keeper::{Event, Keeper, WorkerCommand};
 use super::pending::Pending;
 use crate::bounds::refusal;
-use crate::frame::{Order, Outcome, Task, WorkerKind};
+use crate::frame::{Order, Outcome, READY, Task, WorkerKind};
 use crate::metrics::Metrics;
 
+/// Shared by the callers and by the probe that asks while Slurm is silent.
 pub(super) struct Link {
+    line: Arc<Line>,
+}
+
+struct Line {
     kind: WorkerKind,
     deadline: Duration,
     queue: usize,
     slots: Mutex<Slots>,
     slot_freed: Condvar,
     seq: AtomicU64,
-    orders: mpsc::Sender<Order>,
+    events: mpsc::Sender<Event>,
     pending: Arc<Pending>,
+    breaker: Breaker,
     metrics: Arc<Metrics>,
 }
 
@@ -40,44 +49,69 @@ impl Link {
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
         let kind = command.kind;
-        let pending = Arc::new(Pending::new(kind));
-        let orders = Keeper::start(command, Arc::clone(&pending), Arc::clone(&metrics))?;
-        Ok(Self {
+        let pending = Arc::new(Pending::new(kind, Arc::clone(&metrics)));
+        let events = Keeper::start(command, Arc::clone(&pending), Arc::clone(&metrics))?;
+        let line = Arc::new(Line {
             kind,
             deadline,
             queue,
             slots: Mutex::default(),
             slot_freed: Condvar::new(),
-            seq: AtomicU64::new(1),
-            orders,
+            seq: AtomicU64::new(READY + 1),
+            events,
             pending,
+            breaker: Breaker::new(kind, Arc::clone(&metrics)),
             metrics,
-        })
+        });
+        let probed = Arc::clone(&line);
+        thread::Builder::new()
+            .name(format!("probe-{}", kind.name()))
+            .spawn(move || probed.breaker.probe_for_ever(|task| probed.probe(task)))?;
+        Ok(Self { line })
     }
 
     /// Has the worker carry out a task, and waits for it: at most the deadline once it is sent.
+    /// Refuses at once while Slurm is known to be silent or the worker cannot start.
     pub(super) fn call(&self, task: Task) -> Outcome {
-        let _slot = self.take_slot()?;
+        let line = &self.line;
+        line.breaker.check()?;
+        line.check_worker()?;
+        let _slot = line.take_slot()?;
+        // Whoever had the slot before may have found out.
+        line.breaker.check()?;
+        line.ask(task)
+    }
+}
+
+impl Line {
+    /// Asks past the breaker; what comes of it the breaker learns like that of any other call.
+    fn probe(&self, task: Task) {
+        if let Ok(_slot) = self.take_slot() {
+            let _ = self.ask(task);
+        }
+    }
+
+    fn ask(&self, task: Task) -> Outcome {
         let is_submit = matches!(task, Task::Submit(_));
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
         let told = self.pending.expect(seq);
-        if self.orders.send(Order { seq, task }).is_err() {
+        if self.events.send(Event::Order(Order { seq, task })).is_err() {
             self.pending.forget(seq);
-            return Err(self.lost(is_submit, "its keeper is gone".to_owned()));
+            return Err(self.lost(is_submit, "its keeper is gone"));
         }
         match told.recv_timeout(self.deadline) {
-            Ok(outcome) => outcome,
+            Ok(outcome) => {
+                self.breaker.note(&outcome);
+                outcome
+            }
             Err(RecvTimeoutError::Timeout) => {
                 self.give_up(seq);
                 let why = format!("it did not answer within {} ms", self.deadline.as_millis());
-                Err(self.lost(is_submit, why))
+                Err(self.lost(is_submit, &why))
             }
             Err(RecvTimeoutError::Disconnected) => {
-                let why = match self.pending.last_words() {
-                    words if words.is_empty() => "it ended".to_owned(),
-                    words => format!("it ended, last saying {words:?}"),
-                };
-                Err(self.lost(is_submit, why))
+                self.check_worker()?;
+                Err(self.lost(is_submit, &self.pending.epitaph()))
             }
         }
     }
@@ -87,17 +121,32 @@ impl Link {
         let Some(generation) = self.pending.forget(seq) else {
             return; // Never sent: somebody else's call is what blocks, and has its own deadline.
         };
-        if self.pending.bury(generation) {
+        if self.pending.kill(generation, Death::Deadline) {
             self.metrics.worker_kills.with_label_values(&[self.kind.name()]).inc();
-            tracing::warn!(
-                worker = self.kind.name(),
-                deadline_ms = self.deadline.as_millis(),
-                "a worker ran past its deadline and was killed"
-            );
+            let why = format!("a call took longer than {} ms", self.deadline.as_millis());
+            self.breaker.open(&why);
         }
     }
 
-    fn lost(&self, is_submit: bool, why: String) -> Refusal {
+    /// Refuses while the worker cannot start, in its own words: no caller waits for a broken file.
+    fn check_worker(&self) -> Result<(), Refusal> {
+        let failed_starts = self.pending.failed_starts();
+        if failed_starts == 0 {
+            return Ok(());
+        }
+        self.metrics.calls_failed_fast.with_label_values(&[self.kind.name()]).inc();
+        Err(refusal(
+            RefusalCode::WorkerReplaced,
+            format!(
+                "the gateway's {} worker cannot start ({failed_starts} tries): {}; mend what it names, \
+                 it is tried again every few seconds, then send the same call again",
+                self.kind.name(),
+                self.pending.epitaph(),
+            ),
+        ))
+    }
+
+    fn lost(&self, is_submit: bool, why: &str) -> Refusal {
         let worker = self.kind.name();
         if is_submit {
             // Never "not submitted": slurmctld may have taken it before the worker was lost.
@@ -136,7 +185,7 @@ impl Link {
         slots.waiting -= 1;
         slots.busy += 1;
         self.show(&slots);
-        Ok(Slot { link: self })
+        Ok(Slot { line: self })
     }
 
     fn show(&self, slots: &Slots) {
@@ -146,13 +195,13 @@ impl Link {
 }
 
 /// One of the worker's threads, while a call has it.
-struct Slot<'link> {
-    link: &'link Link,
+struct Slot<'line> {
+    line: &'line Line,
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.link.slots.lock().unwrap_or_else(PoisonError::into_inner).busy -= 1;
-        self.link.slot_freed.notify_one();
+        self.line.slots.lock().unwrap_or_else(PoisonError::into_inner).busy -= 1;
+        self.line.slot_freed.notify_one();
     }
 }

@@ -5,16 +5,19 @@
 
 use std::collections::HashMap;
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
+use super::death::Death;
 use crate::frame::{Outcome, WorkerKind};
+use crate::metrics::Metrics;
 
 /// Shared by the callers, the keeper and the reader of one worker.
 pub(super) struct Pending {
     kind: WorkerKind,
+    metrics: Arc<Metrics>,
     calls: Mutex<HashMap<u64, Waiting>>,
     running: Mutex<Option<Running>>,
-    last_words: Mutex<String>,
+    health: Mutex<Health>,
 }
 
 struct Waiting {
@@ -28,13 +31,23 @@ struct Running {
     child: Child,
 }
 
+/// How the worker has fared lately.
+#[derive(Clone, Default)]
+struct Health {
+    /// Starts in a row that ended before the worker was ready.
+    failed_starts: u32,
+    /// What the last one that died said last, and how it died.
+    epitaph: String,
+}
+
 impl Pending {
-    pub(super) fn new(kind: WorkerKind) -> Self {
+    pub(super) fn new(kind: WorkerKind, metrics: Arc<Metrics>) -> Self {
         Self {
             kind,
+            metrics,
             calls: Mutex::default(),
             running: Mutex::default(),
-            last_words: Mutex::default(),
+            health: Mutex::default(),
         }
     }
 
@@ -67,7 +80,6 @@ impl Pending {
 
     /// Takes charge of a new process.
     pub(super) fn adopt(&self, generation: u64, child: Child) {
-        self.hear(""); // Its predecessor's last words are not its own.
         *self.running() = Some(Running { generation, child });
     }
 
@@ -76,36 +88,81 @@ impl Pending {
         self.running().as_ref().is_some_and(|it| it.generation == generation)
     }
 
-    /// Ends and reaps that generation and cuts off its calls; false if somebody else had done so.
+    /// Notes that the worker can work: what ailed its predecessors is mended.
+    pub(super) fn note_ready(&self) {
+        let failed_starts = std::mem::take(&mut self.health().failed_starts);
+        if failed_starts > 0 {
+            tracing::info!(worker = self.kind.name(), failed_starts, "a worker can start again");
+        }
+    }
+
+    /// How many starts in a row have failed.
+    pub(super) fn failed_starts(&self) -> u32 {
+        self.health().failed_starts
+    }
+
+    /// Why the last worker ended, in a sentence.
+    pub(super) fn epitaph(&self) -> String {
+        self.health().epitaph.clone()
+    }
+
+    /// Ends and reaps a generation whose output has ended, and cuts off its calls.
+    pub(super) fn bury(&self, generation: u64, worked: bool, last_words: &str) {
+        self.end(generation, last_words, |status| Death::of(status, worked));
+    }
+
+    /// Kills a generation for a reason of our own; false if somebody else had done so.
     ///
     /// From the first line on it no longer [`Pending::lives`], so no new call is sent to it.
-    pub(super) fn bury(&self, generation: u64) -> bool {
+    pub(super) fn kill(&self, generation: u64, why: Death) -> bool {
+        self.end(generation, "", |_| why)
+    }
+
+    fn end(
+        &self,
+        generation: u64,
+        last_words: &str,
+        death: impl Fn(std::process::ExitStatus) -> Death,
+    ) -> bool {
         let dead = self.running().take_if(|it| it.generation == generation);
         let found = dead.is_some();
         if let Some(mut dead) = dead {
             // `Child` remembers whether it was reaped, so no stranger's pid is ever signalled.
             let _ = dead.child.kill();
-            let status = dead.child.wait();
-            let status = status.map_or_else(|error| error.to_string(), |it| it.to_string());
-            tracing::warn!(
-                worker = self.kind.name(),
-                worker.pid = dead.child.id(),
-                status,
-                "a worker ended; the next call starts another"
-            );
+            let death = dead.child.wait().map_or(Death::Garbled, death);
+            self.note_death(dead.child.id(), death, last_words);
         }
         self.calls().retain(|_, call| call.generation != Some(generation));
         found
     }
 
-    /// Remembers what the worker said last on standard error.
-    pub(super) fn hear(&self, line: &str) {
-        line.clone_into(&mut self.last_words.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// What the worker said last on standard error.
-    pub(super) fn last_words(&self) -> String {
-        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn note_death(&self, pid: u32, death: Death, last_words: &str) {
+        let kind = self.kind.name();
+        self.metrics.worker_deaths.with_label_values(&[kind, death.reason()]).inc();
+        let mut health = self.health();
+        health.failed_starts = match death {
+            Death::Start | Death::Garbled => health.failed_starts.saturating_add(1),
+            Death::Deadline | Death::SymbolLookup | Death::Signal(_) | Death::Exit(_) => 0,
+        };
+        health.epitaph = match last_words {
+            "" => death.to_string(),
+            words => format!("{death}, last saying: {words}"),
+        };
+        match death {
+            Death::Start => tracing::error!(
+                worker = kind,
+                worker.pid = pid,
+                failed_starts = health.failed_starts,
+                reason = last_words,
+                "a worker cannot start: mend what it says, it is tried again every few seconds"
+            ),
+            _ => tracing::warn!(
+                worker = kind,
+                worker.pid = pid,
+                reason = health.epitaph,
+                "a worker ended and is replaced"
+            ),
+        }
     }
 
     fn calls(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
@@ -114,5 +171,9 @@ impl Pending {
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The Unix socket: made anew at every start, one thread per caller.
+//! The Unix socket: made anew at every start; the kernel says who calls.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 use slurm_wire::RefusalCode;
 
+use super::admission::{Doorstep, Known};
 use super::desk::Desk;
-use super::dialogue;
 use crate::bounds::refusal;
 
 /// Owner and group may connect; who of them may call is the bounds file's to say.
@@ -73,9 +73,16 @@ impl Listener {
 
     /// Accepts callers for ever.
     pub(super) fn serve(&self, desk: &Arc<Desk>) -> ! {
+        let doorstep = Doorstep::default();
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => admit(desk, stream),
+                Ok((stream, _)) => {
+                    let asked = Arc::clone(desk);
+                    doorstep.receive(desk, move || {
+                        let known = may_call(&asked, &stream)?;
+                        Ok((stream, known))
+                    });
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely: let some callers leave.
                     tracing::error!(error = %error, "a caller could not be accepted");
@@ -86,40 +93,14 @@ impl Listener {
     }
 }
 
-fn admit(desk: &Arc<Desk>, stream: UnixStream) {
-    if desk.metrics.connections.get() >= desk.max_connections() {
-        let refusal = refusal(RefusalCode::Busy, "the gateway has too many connections");
-        // A caller that does not listen to this misses nothing.
-        let _ = dialogue::turn_away(&stream, &refusal);
-        return;
+fn may_call(desk: &Desk, stream: &UnixStream) -> io::Result<Known> {
+    let uid = rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw();
+    if desk.may_call(uid) {
+        return Ok(Ok(()));
     }
-    let presence = Presence::of(desk);
-    let talking = thread::Builder::new().name("caller".to_owned()).spawn(move || {
-        if let Err(error) = dialogue::talk(&presence.desk, &stream) {
-            tracing::debug!(error = %error, "a caller hung up");
-        }
-    });
-    if let Err(error) = talking {
-        tracing::error!(error = %error, "no thread for a caller: the connection was closed");
-    }
-}
-
-/// One open connection, counted.
-struct Presence {
-    desk: Arc<Desk>,
-}
-
-impl Presence {
-    fn of(desk: &Arc<Desk>) -> Self {
-        desk.metrics.connections.inc();
-        Self { desk: Arc::clone(desk) }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.desk.metrics.connections.dec();
-    }
+    tracing::warn!(caller.uid = uid, "a caller was turned away");
+    let sentence = format!("uid {uid} is not among the callers of the bounds file");
+    Ok(Err(refusal(RefusalCode::CallerNotAllowed, sentence)))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
