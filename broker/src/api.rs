@@ -14,7 +14,9 @@ mod extract;
 mod fund;
 mod grant;
 mod invoice;
+mod job_life;
 mod job_plan;
+mod job_shown;
 mod limit_policy;
 mod link;
 mod openapi;
@@ -138,8 +140,14 @@ fn data_and_jobs() -> Router<App> {
         .route("/v1/links/{link_id}", get(link::show))
         .route("/v1/projects/{project_id}/quotes", post(job_plan::quote).layer(script_fits()))
         .route("/v1/projects/{project_id}/job-plans", post(job_plan::submit).layer(script_fits()))
-        .route("/v1/job-plans/{job_plan_id}", get(job_plan::show))
+        .route("/v1/job-plans/{job_plan_id}", get(job_shown::show))
         .route("/v1/job-plans/{job_plan_id}/cancellation", post(job_plan::cancel))
+        .route("/v1/job-plans/{job_plan_id}/hold", post(job_life::hold))
+        .route("/v1/job-plans/{job_plan_id}/release", post(job_life::release))
+        .route("/v1/job-plans/{job_plan_id}/extensions", post(job_life::extend))
+        .route("/v1/job-plans/{job_plan_id}/suspension", post(job_life::suspend))
+        .route("/v1/job-plans/{job_plan_id}/resumption", post(job_life::resume))
+        .route("/v1/job-plans/{job_plan_id}/retry", post(job_life::retry))
 }
 
 /// After a commit that changes what Slurm should have: what writes it there need not wait for its

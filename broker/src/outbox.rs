@@ -11,6 +11,7 @@ mod crash;
 mod effect;
 mod fetch;
 mod job;
+mod life;
 mod worker;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -214,6 +214,10 @@ impl Stage {
             wall_time_s: 600,
             class: "h200".to_owned(),
             link_ids: vec![],
+            task_count: 1,
+            tasks_at_once: None,
+            begin_at: None,
+            after: vec![],
         }
     }
 

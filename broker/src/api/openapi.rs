@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 
 use super::{
     access_mode, agency_share, agent, audit, cluster, crisis, exception, fund, grant, invoice,
-    job_plan, limit_policy, link, overrun, people, permit, pool, project, proof, rate_card,
-    request, use_limit, why,
+    job_life, job_plan, job_shown, limit_policy, link, overrun, people, permit, pool, project,
+    proof, rate_card, request, use_limit, why,
 };
 
 #[derive(OpenApi)]
@@ -77,8 +77,14 @@ use super::{
         link::show,
         job_plan::quote,
         job_plan::submit,
-        job_plan::show,
+        job_shown::show,
         job_plan::cancel,
+        job_life::hold,
+        job_life::release,
+        job_life::extend,
+        job_life::suspend,
+        job_life::resume,
+        job_life::retry,
         crisis::propose,
         crisis::confirm,
         crisis::end,

@@ -128,6 +128,12 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/v1/projects/{project_id}/job-plans", Who::Roles(&[AgencyMember])),
     rule("GET", "/v1/job-plans/{job_plan_id}", Who::AnyPerson),
     rule("POST", "/v1/job-plans/{job_plan_id}/cancellation", Who::Roles(&[AgencyMember])),
+    rule("POST", "/v1/job-plans/{job_plan_id}/hold", Who::Roles(&[AgencyMember, Operator])),
+    rule("POST", "/v1/job-plans/{job_plan_id}/release", Who::Roles(&[AgencyMember, Operator])),
+    rule("POST", "/v1/job-plans/{job_plan_id}/extensions", Who::Roles(&[AgencyMember])),
+    rule("POST", "/v1/job-plans/{job_plan_id}/suspension", Who::Roles(&[Operator])),
+    rule("POST", "/v1/job-plans/{job_plan_id}/resumption", Who::Roles(&[Operator])),
+    rule("POST", "/v1/job-plans/{job_plan_id}/retry", Who::Roles(&[AgencyMember])),
     // Not everyday. Crisis mode takes two people; each may be an operator or a decider.
     rule("POST", "/v1/crises", Who::Roles(&[Operator, Decider])),
     rule("GET", "/v1/crises", OVERSEERS),

@@ -37,6 +37,30 @@ pub enum Effect {
         /// The attempt.
         attempt_id: Uuid,
     },
+    /// Give an attempt's job the longer time limit that was set aside for.
+    SetTimeLimit {
+        /// The attempt.
+        attempt_id: Uuid,
+        /// The extension that made it longer.
+        extension_id: Uuid,
+    },
+    /// Suspend a running job, as an operator wants it.
+    Suspend {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
+    /// Let a suspended job go on.
+    Resume {
+        /// The attempt.
+        attempt_id: Uuid,
+    },
+    /// Cancel a held job that carries an attempt's mark under another id than the attempt's own.
+    CancelOrphan {
+        /// Slurm's job id.
+        job_id: u32,
+        /// The mark.
+        key: String,
+    },
     /// Bring a link's data in and verify it.
     FetchLink {
         /// The link.
@@ -54,6 +78,10 @@ impl Effect {
             Self::CancelStranger { .. } => "cancel_stranger",
             Self::Hold { .. } => "hold",
             Self::Nudge { .. } => "nudge",
+            Self::SetTimeLimit { .. } => "set_time_limit",
+            Self::Suspend { .. } => "suspend",
+            Self::Resume { .. } => "resume",
+            Self::CancelOrphan { .. } => "cancel_orphan",
             Self::FetchLink { .. } => "fetch_link",
         }
     }

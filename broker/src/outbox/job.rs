@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::plan::attempt::{self, Attempt, AttemptState};
 
-fn stamp(app: &App, claimed: &Claimed) -> Stamp<'static> {
+pub(super) fn stamp(app: &App, claimed: &Claimed) -> Stamp<'static> {
     Stamp {
         actor: Actor::Program("outbox"),
         now: app.clock.now(),
@@ -34,6 +34,10 @@ pub(super) async fn submit(
         Ok(Answer::Submitted(submitted)) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
+            if submitted.job_id != attempt.spec.job_id {
+                // Without the right to choose ids, the broker learns here which one Slurm chose.
+                attempt::known_as(&mut tx, attempt_id, submitted.job_id).await?;
+            }
             attempt::queued(&mut tx, attempt_id, stamp.now).await?;
             let details = json!({
                 "cluster": attempt.cluster,
@@ -97,7 +101,11 @@ pub(super) async fn release(
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
-            if attempt::advance(&mut tx, attempt_id, AttemptState::Released).await? {
+            attempt::lock(&mut tx, attempt_id).await?;
+            if attempt::by_id(&mut tx, attempt_id).await?.held_back {
+                // Somebody wanted it held while Slurm was told to let it go.
+                want(&mut tx, &Effect::Hold { attempt_id }, claimed.trace_id, stamp.now).await?;
+            } else if attempt::advance(&mut tx, attempt_id, AttemptState::Released).await? {
                 stamp
                     .audit(&mut tx, "attempt.released", ("attempt", attempt_id), json!({}))
                     .await?;
@@ -213,7 +221,11 @@ pub(super) async fn nudge(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome
 }
 
 /// Holds a waiting job again. One that runs or is over cannot be held, and need not be.
-pub(super) async fn hold(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome> {
+pub(super) async fn hold(
+    app: &App,
+    claimed: &Claimed,
+    attempt_id: Uuid,
+) -> anyhow::Result<Outcome> {
     let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
     if attempt.state >= AttemptState::Running || !attempt.held_back {
         return Ok(Outcome::Done);
@@ -221,7 +233,16 @@ pub(super) async fn hold(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome>
     match ask(app, &Call::Hold(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
-        // It started or ended meanwhile.
+        Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::SlurmRefused => {
+            // It started meanwhile: whoever wanted it held is shown a job that runs.
+            let stamp = stamp(app, claimed);
+            let mut tx = app.db.begin().await?;
+            crate::plan::keep::came_too_late(&mut tx, attempt_id, &stamp).await?;
+            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
+            commit(tx).await?;
+            Ok(Outcome::Recorded)
+        }
+        // It ended meanwhile, or Slurm lost it: then it comes back held.
         Err(_) => Ok(Outcome::Done),
     }
 }

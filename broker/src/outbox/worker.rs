@@ -9,7 +9,7 @@ use sqlx::{Postgres, Transaction};
 use tokio::sync::watch;
 
 use super::crash::{Step, point};
-use super::{Claimed, Effect, Lease, Takes, claim, done, fetch, job, later, renew};
+use super::{Claimed, Effect, Lease, Takes, claim, done, fetch, job, later, life, renew};
 use crate::app::App;
 use crate::gateway::GatewayError;
 
@@ -167,9 +167,16 @@ async fn carry_out(app: &App, claimed: &Claimed) -> anyhow::Result<Outcome> {
         Effect::Submit { attempt_id } => job::submit(app, claimed, attempt_id).await,
         Effect::Release { attempt_id } => job::release(app, claimed, attempt_id).await,
         Effect::Cancel { attempt_id } => job::cancel(app, claimed, attempt_id).await,
-        Effect::Hold { attempt_id } => job::hold(app, attempt_id).await,
+        Effect::Hold { attempt_id } => job::hold(app, claimed, attempt_id).await,
         Effect::CancelStranger { exception_id } => job::cancel_stranger(app, exception_id).await,
         Effect::Nudge { attempt_id } => job::nudge(app, attempt_id).await,
+        Effect::SetTimeLimit { attempt_id, extension_id } => {
+            life::set_time_limit(app, claimed, (attempt_id, extension_id)).await
+        }
+        Effect::Suspend { attempt_id } | Effect::Resume { attempt_id } => {
+            life::follow_suspension(app, claimed, attempt_id).await
+        }
+        Effect::CancelOrphan { job_id, ref key } => life::cancel_orphan(app, job_id, key).await,
         Effect::FetchLink { link_id } => fetch::link(app, claimed, link_id).await,
     }
 }

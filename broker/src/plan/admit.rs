@@ -1,8 +1,8 @@
 //! Admitting a job plan: decision, hold, attempt and the wish to submit, in one transaction.
 
-use accounting::hold::{self, Payer, Place, PlaceError};
+use accounting::hold::{self, Payer, Place};
 use chrono::{DateTime, TimeDelta, Utc};
-use quotas::admission::{self, Admitted, ProjectFacts, Refusal, SnapshotError, StagedDataset};
+use quotas::admission::{self, Admitted, ProjectFacts, StagedDataset};
 use quotas::limit::use_limit;
 use quotas::tree;
 use record::{GpuSeconds, MicroSek, Stamp};
@@ -11,8 +11,8 @@ use slurm_wire::JobSpec;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{in_use, spec, write};
-use crate::accounts::AccountError;
+use super::need::{self, Need};
+use super::{PlanError, in_use, spec, write};
 use crate::cluster;
 use crate::config::Config;
 use crate::settings::KnownSettings;
@@ -30,20 +30,28 @@ pub struct Ask {
     pub name: String,
     /// Batch script with its `#!` line.
     pub script: String,
-    /// GPUs on one node.
+    /// GPUs of each task, on one node.
     pub gpu_count: i64,
-    /// Wall time limit; Slurm rounds it up to whole minutes, and so do we.
+    /// Wall time limit of each task; Slurm rounds it up to whole minutes, and so do we.
     pub wall_time_s: i64,
     /// Class of GPU.
     pub class: String,
     /// Links whose data it needs.
     pub link_ids: Vec<Uuid>,
+    /// Tasks of the script, each with the plan's GPUs and time; above 1 it is an array.
+    pub task_count: i64,
+    /// Most tasks of an array that run at once; without it, as many as there is room for.
+    pub tasks_at_once: Option<i64>,
+    /// Slurm does not start it before.
+    pub begin_at: Option<DateTime<Utc>>,
+    /// Other plans of the project that must have ended first.
+    pub after: Vec<Need>,
 }
 
 /// What a plan would cost at most.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Quote {
-    /// GPU-seconds that would be held: GPUs × (wall time + grace).
+    /// GPU-seconds that would be held: GPUs × tasks × (wall time + grace).
     pub gpu_seconds: GpuSeconds,
     /// Money that would be held.
     pub usek: MicroSek,
@@ -64,69 +72,26 @@ pub struct Admission {
     pub repeated: bool,
 }
 
-/// Why a plan was not admitted.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// The rules say no.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Somebody else took the last of the grant between the decision and the hold.
-    #[error(transparent)]
-    Hold(#[from] PlaceError),
-    /// Same id, other plan.
-    #[error("job plan id {0} was used before for another plan; choose a new id")]
-    JobPlanIdReused(Uuid),
-    /// A link that is not there, or is another project's.
-    #[error("link {0} does not belong to this project; list the project's links")]
-    NoSuchLink(Uuid),
-    /// The script would not pass `sbatch`.
-    #[error("the script {0}")]
-    BadScript(&'static str),
-    /// The name is empty or too long.
-    #[error("a job's name is 1 to 64 letters, digits, dots, dashes or underscores")]
-    BadName,
-    /// The person cannot run here yet.
-    #[error(transparent)]
-    Account(#[from] AccountError),
-    /// The cluster could not run the project's jobs as it must.
-    #[error("Slurm is not set up for this project's jobs; the operator must mend it: {0}")]
-    SettingsWrong(String),
-    /// The range of job ids is used up.
-    #[error("the broker has no Slurm job ids left; the operator must raise cluster.job_ids")]
-    NoJobIds,
-    /// What the decision rests on could not be read.
-    #[error("reading what the decision rests on")]
-    Snapshot(#[from] SnapshotError),
-    /// The database failed.
-    #[error("reading or writing job plans")]
-    Database(#[from] sqlx::Error),
-}
-
-impl PlanError {
-    /// Whether the transaction can go on: nothing failed, the answer is only no.
-    const fn is_a_no(&self) -> bool {
-        match self {
-            Self::Refused(_)
-            | Self::NoSuchLink(_)
-            | Self::Account(_)
-            | Self::SettingsWrong(_)
-            | Self::BadScript(_)
-            | Self::BadName
-            | Self::JobPlanIdReused(_) => true,
-            Self::Hold(_) | Self::NoJobIds | Self::Snapshot(_) | Self::Database(_) => false,
-        }
-    }
-}
-
 /// Says what a plan would cost, or why it would be refused. Changes nothing.
 pub async fn quote(
     tx: &mut PgConnection,
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<Quote, PlanError> {
-    spec::check(ask)?;
+    spec::check_new(ask, now)?;
     let (_, admitted) = decide(tx, ask, now).await?;
+    spec::check_begin(ask, &admitted)?;
+    need::check(tx, ask).await?;
     Ok(Quote { gpu_seconds: admitted.gpu_seconds, usek: admitted.usek })
+}
+
+/// Says why a plan that is there already would be refused by the rules today. Changes nothing.
+pub(crate) async fn would_be_refused(
+    tx: &mut PgConnection,
+    ask: &Ask,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    decide(tx, ask, now).await.map(|_| ())
 }
 
 /// Admits a plan inside the caller's transaction; Slurm hears of it after the commit.
@@ -157,7 +122,9 @@ async fn admit(
     ask: &Ask,
     stamp: &Stamp<'_>,
 ) -> Result<Option<Admission>, PlanError> {
+    spec::check_new(ask, stamp.now)?;
     let prepared = prepare(tx, rules, ask, stamp.now).await?;
+    need::check(tx, ask).await?;
     let (attempt_id, hold_id) = (record::id::fresh(), record::id::fresh());
     let new = write::NewAttempt { attempt_id, hold_id, job: prepared.job.clone() };
     let written = write::plan(tx, ask, &prepared.admitted, &new, stamp).await?;
@@ -183,6 +150,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, PlanError> {
     spec::check(ask)?;
     let (project, admitted) = decide(tx, ask, now).await?;
+    spec::check_begin(ask, &admitted)?;
     let faults = settings.against(project.data_class);
     if !faults.is_empty() {
         return Err(PlanError::SettingsWrong(faults.join(" ")));
@@ -194,7 +162,7 @@ pub(super) async fn prepare(
     let login = login.as_deref().unwrap_or_default();
     let account = crate::accounts::find(&config.accounts.file, login, of.slug.as_str())?;
     let place = cluster::place(tx, config, &of).await?;
-    let job = spec::job(config, (ask, &admitted), project.data_class, (&account, place));
+    let job = spec::job(config, (ask, &admitted), project.data_class, (&account, place), now);
     Ok(Prepared { project, admitted, job })
 }
 
@@ -244,19 +212,7 @@ async fn decide(
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<(ProjectFacts, Admitted), PlanError> {
-    let mut staged = Vec::new();
-    let mut strange = None;
-    for &link_id in &ask.link_ids {
-        let link = staging::link::by_id(tx, link_id).await?;
-        match link.filter(|link| link.project_id == ask.project_id) {
-            Some(link) => staged.push(StagedDataset {
-                permit_id: link.permit_id,
-                dataset: link.dataset,
-                environment: Some(link.environment_name),
-            }),
-            None => strange = strange.or(Some(link_id)),
-        }
-    }
+    let (staged, strange) = staged(tx, ask).await?;
     let mut snapshot = admission::snapshot(tx, ask.project_id, ask.person_id, &staged, now).await?;
     let member_of = snapshot.project.clone().filter(|project| project.is_member);
     if let Some(project) = &member_of {
@@ -272,6 +228,8 @@ async fn decide(
         person_id: ask.person_id,
         gpu_count: ask.gpu_count,
         wall_time_s: spec::rounded_wall_time_s(ask.wall_time_s),
+        task_count: ask.task_count,
+        tasks_at_once: ask.tasks_at_once,
         class: ask.class.clone(),
         now,
     };
@@ -279,4 +237,25 @@ async fn decide(
     // Who is not a member was refused just now.
     let project = member_of.ok_or(sqlx::Error::RowNotFound)?;
     Ok((project, admitted))
+}
+
+/// What the plan's links bring, and the first link that is not its project's.
+pub(super) async fn staged(
+    tx: &mut PgConnection,
+    ask: &Ask,
+) -> Result<(Vec<StagedDataset>, Option<Uuid>), sqlx::Error> {
+    let mut staged = Vec::new();
+    let mut strange = None;
+    for &link_id in &ask.link_ids {
+        let link = staging::link::by_id(&mut *tx, link_id).await?;
+        match link.filter(|link| link.project_id == ask.project_id) {
+            Some(link) => staged.push(StagedDataset {
+                permit_id: link.permit_id,
+                dataset: link.dataset,
+                environment: Some(link.environment_name),
+            }),
+            None => strange = strange.or(Some(link_id)),
+        }
+    }
+    Ok((staged, strange))
 }

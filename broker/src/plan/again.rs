@@ -4,8 +4,8 @@ use record::Stamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::admit::{self, Admission, Ask, PlanError};
-use super::write;
+use super::admit::{self, Admission, Ask};
+use super::{PlanError, need, write};
 use crate::config::Config;
 use crate::settings::KnownSettings;
 
@@ -15,13 +15,15 @@ pub(crate) async fn ask_of(
     job_plan_id: Uuid,
 ) -> Result<Option<Ask>, sqlx::Error> {
     let row = sqlx::query!(
-        "select project_id, person_id, name, script, gpu_count, wall_time_s, class, link_ids
+        "select project_id, person_id, name, script, gpu_count, wall_time_s, class, link_ids,
+             task_count, tasks_at_once, begin_at
          from broker.job_plan where job_plan_id = $1",
         job_plan_id,
     )
-    .fetch_optional(tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    Ok(row.map(|row| Ask {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Ask {
         job_plan_id,
         project_id: row.project_id,
         person_id: row.person_id,
@@ -31,6 +33,10 @@ pub(crate) async fn ask_of(
         wall_time_s: row.wall_time_s,
         class: row.class,
         link_ids: row.link_ids,
+        task_count: i64::from(row.task_count),
+        tasks_at_once: row.tasks_at_once.map(i64::from),
+        begin_at: row.begin_at,
+        after: need::of_plan(tx, job_plan_id).await?,
     }))
 }
 
@@ -42,9 +48,19 @@ pub async fn again(
     job_plan_id: Uuid,
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {
+    again_as(tx, rules, (job_plan_id, record::id::fresh()), stamp).await
+}
+
+/// The same under an attempt's id that the caller has chosen.
+pub(super) async fn again_as(
+    tx: &mut PgConnection,
+    rules: (&Config, &KnownSettings),
+    (job_plan_id, attempt_id): (Uuid, Uuid),
+    stamp: &Stamp<'_>,
+) -> Result<Admission, PlanError> {
     let ask = ask_of(&mut *tx, job_plan_id).await?.ok_or(sqlx::Error::RowNotFound)?;
     let prepared = admit::prepare(&mut *tx, rules, &ask, stamp.now).await?;
-    let (attempt_id, hold_id) = (record::id::fresh(), record::id::fresh());
+    let hold_id = record::id::fresh();
     let new = write::NewAttempt { attempt_id, hold_id, job: prepared.job.clone() };
     let slurm_job_id =
         write::attempt(&mut *tx, job_plan_id, &prepared.admitted, &new, stamp).await?;

@@ -61,8 +61,10 @@ pub struct Attempt {
     pub state: AttemptState,
     /// A person or a permit wants it stopped.
     pub cancel_wanted: bool,
-    /// The agency's own policy keeps it from starting.
+    /// The agency's own policy, or a person, keeps it from starting.
     pub held_back: bool,
+    /// An operator wants it suspended while it runs.
+    pub suspended: bool,
     /// When Slurm accepted it.
     pub queued_at: Option<DateTime<Utc>>,
     /// Ties it to the request it came from.
@@ -81,6 +83,7 @@ struct AttemptRow {
     state: AttemptState,
     cancel_wanted: bool,
     held_back: bool,
+    suspended: bool,
     queued_at: Option<DateTime<Utc>>,
     trace_id: Uuid,
 }
@@ -103,6 +106,7 @@ impl TryFrom<AttemptRow> for Attempt {
             state: row.state,
             cancel_wanted: row.cancel_wanted,
             held_back: row.held_back,
+            suspended: row.suspended,
             queued_at: row.queued_at,
             trace_id: row.trace_id,
         })
@@ -116,7 +120,8 @@ pub async fn by_id(tx: &mut PgConnection, attempt_id: Uuid) -> Result<Attempt, s
         r#"select a.attempt_id, a.job_plan_id, p.project_id, p.person_id, p.link_ids, a.hold_id,
                a.cluster, a.spec, a.state as "state: AttemptState",
                a.cancel_reason is not null as "cancel_wanted!",
-               a.held_back_by is not null as "held_back!", a.queued_at, p.trace_id
+               a.held_back_by is not null or a.kept_by is not null as "held_back!",
+               a.suspended_at is not null as "suspended!", a.queued_at, p.trace_id
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.attempt_id = $1"#,
         attempt_id
@@ -133,7 +138,8 @@ pub async fn open(tx: &mut PgConnection) -> Result<Vec<Attempt>, sqlx::Error> {
         r#"select a.attempt_id, a.job_plan_id, p.project_id, p.person_id, p.link_ids, a.hold_id,
                a.cluster, a.spec, a.state as "state: AttemptState",
                a.cancel_reason is not null as "cancel_wanted!",
-               a.held_back_by is not null as "held_back!", a.queued_at, p.trace_id
+               a.held_back_by is not null or a.kept_by is not null as "held_back!",
+               a.suspended_at is not null as "suspended!", a.queued_at, p.trace_id
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state not in ('admitted', 'settled', 'cancelled', 'refused')
            order by a.attempt_id"#
@@ -155,6 +161,24 @@ pub async fn queued(
          where attempt_id = $1",
         attempt_id,
         now
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Slurm knows the job by an id of its own choice, where the broker may not choose.
+pub async fn known_as(
+    tx: &mut PgConnection,
+    attempt_id: Uuid,
+    job_id: u32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update broker.attempt set slurm_job_id = $2,
+             spec = spec || jsonb_build_object('job_id', $2::bigint)
+         where attempt_id = $1",
+        attempt_id,
+        i64::from(job_id),
     )
     .execute(tx)
     .await?;

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use quotas::admission::Admitted;
 use quotas::project::DataClass;
-use slurm_wire::JobSpec;
+use slurm_wire::{JobSpec, TaskArray};
 
 use super::{Ask, PlanError};
 use crate::accounts::PosixAccount;
 use crate::cluster::Place;
 use crate::config::Config;
+
+/// Most tasks of an array. The gateway's bounds file may allow fewer, and says so by name.
+pub(super) const MOST_TASKS: i64 = 100_000;
 
 /// Longest script; the same bound as the gateway's.
 const SCRIPT_LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -34,11 +38,33 @@ pub(super) fn check(ask: &Ask) -> Result<(), PlanError> {
     if ask.name.is_empty() || ask.name.len() > 64 || !ask.name.chars().all(plain) {
         return Err(PlanError::BadName);
     }
+    let at_once = ask.tasks_at_once.is_none_or(|most| most > 0 && ask.task_count > 1);
+    if !(1..=MOST_TASKS).contains(&ask.task_count) || !at_once {
+        return Err(PlanError::BadTasks);
+    }
     Ok(())
 }
 
+/// Checks what holds of a plan that is sent now; one that is tried again may begin at once.
+pub(super) fn check_new(ask: &Ask, now: DateTime<Utc>) -> Result<(), PlanError> {
+    check(ask)?;
+    match ask.begin_at.filter(|begin_at| *begin_at <= now) {
+        Some(begin_at) => Err(PlanError::BeginsInThePast(begin_at)),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a plan with a begin can still end before the grants that pay for it.
+pub(super) fn check_begin(ask: &Ask, admitted: &Admitted) -> Result<(), PlanError> {
+    let latest = admitted.deadline - TimeDelta::seconds(rounded_wall_time_s(ask.wall_time_s));
+    match ask.begin_at.filter(|begin_at| *begin_at > latest) {
+        Some(begin_at) => Err(PlanError::BeginsTooLate { begin_at, latest }),
+        None => Ok(()),
+    }
+}
+
 /// Slurm's limit is in whole minutes, rounded up; what is held must cover the same.
-pub(super) fn rounded_wall_time_s(wall_time_s: i64) -> i64 {
+pub(crate) fn rounded_wall_time_s(wall_time_s: i64) -> i64 {
     let minutes = wall_time_s / 60 + i64::from(wall_time_s % 60 > 0);
     minutes.saturating_mul(60).max(0)
 }
@@ -50,6 +76,7 @@ pub(super) fn job(
     (ask, admitted): (&Ask, &Admitted),
     data_class: DataClass,
     (account, place): (&PosixAccount, Place),
+    now: DateTime<Utc>,
 ) -> JobSpec {
     let bounded = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
     let partition = match data_class {
@@ -85,8 +112,11 @@ pub(super) fn job(
         deadline: Some(admitted.deadline.timestamp()),
         reservation: place.reservation,
         whole_node: admitted.whole_node,
-        begin_at: None,
-        array: None,
+        begin_at: ask.begin_at.filter(|at| *at > now).map(|at| at.timestamp()),
+        array: (ask.task_count > 1).then(|| TaskArray {
+            task_count: bounded(ask.task_count),
+            at_once: ask.tasks_at_once.map(bounded),
+        }),
     }
 }
 

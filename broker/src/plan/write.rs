@@ -1,5 +1,6 @@
 //! Writing an admitted plan down, and finding it again when the same request comes twice.
 
+use chrono::{DateTime, SubsecRound, Utc};
 use quotas::admission::Admitted;
 use record::{GpuSeconds, MicroSek, Stamp};
 use serde_json::json;
@@ -7,6 +8,7 @@ use slurm_wire::JobSpec;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::need::{self, Condition};
 use super::{Admission, Ask, PlanError, Quote};
 use crate::outbox::Effect;
 
@@ -35,10 +37,16 @@ pub(super) async fn plan(
         r#"
         with planned as (
             insert into broker.job_plan (job_plan_id, project_id, person_id, name, script,
-                gpu_count, wall_time_s, class, partition, link_ids, planned_at, trace_id)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                gpu_count, wall_time_s, class, partition, link_ids, planned_at, trace_id,
+                task_count, tasks_at_once, begin_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $21, $22, $23)
             on conflict (job_plan_id) do nothing
             returning job_plan_id
+        ), needed as (
+            insert into broker.job_plan_need (job_plan_id, needs_plan_id, condition)
+            select planned.job_plan_id, n.needs_plan_id, n.condition
+            from planned, unnest($24::uuid[], $25::broker.need_condition[])
+                as n (needs_plan_id, condition)
         ), drawn as materialized (
             select planned.job_plan_id, nextval('broker.slurm_job_id') as job_id,
                 'mimer:' || replace(i.epoch::text, '-', '')
@@ -62,7 +70,7 @@ pub(super) async fn plan(
         ask.person_id,
         ask.name,
         ask.script,
-        i32::try_from(ask.gpu_count).unwrap_or(i32::MAX),
+        small(ask.gpu_count),
         ask.wall_time_s,
         ask.class,
         admitted.pool.partition,
@@ -77,10 +85,20 @@ pub(super) async fn plan(
         admitted.usek.get(),
         record::id::fresh(),
         json!(effect),
+        small(ask.task_count),
+        ask.tasks_at_once.map(small),
+        ask.begin_at,
+        &ask.after.iter().map(|need| need.job_plan_id).collect::<Vec<_>>(),
+        &ask.after.iter().map(|need| need.condition).collect::<Vec<_>>() as &[Condition],
     )
     .fetch_optional(tx)
     .await;
     written.map_err(no_job_ids)
+}
+
+/// A count that was checked to be small.
+fn small(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// Writes another attempt of a plan that is there, and the wish to submit it: one statement.
@@ -139,6 +157,11 @@ fn no_job_ids(error: sqlx::Error) -> PlanError {
     }
 }
 
+/// A time as PostgreSQL keeps it: whole microseconds, rounded to the nearest.
+fn kept(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.round_subsecs(6)
+}
+
 /// Corrects what is told to be held for an attempt.
 pub(super) async fn held(
     tx: &mut PgConnection,
@@ -162,7 +185,8 @@ pub(super) async fn earlier(
 ) -> Result<Option<Admission>, PlanError> {
     let row = sqlx::query!(
         "select p.project_id, p.person_id, p.name, p.script, p.gpu_count, p.wall_time_s, p.class,
-                p.link_ids, a.attempt_id, a.slurm_job_id, a.held_gpu_seconds, a.held_usek
+                p.link_ids, p.task_count, p.tasks_at_once, p.begin_at, a.attempt_id, a.slurm_job_id,
+                a.held_gpu_seconds, a.held_usek
          from broker.job_plan p join broker.attempt a using (job_plan_id)
          where job_plan_id = $1 order by a.created_at limit 1",
         ask.job_plan_id
@@ -170,6 +194,8 @@ pub(super) async fn earlier(
     .fetch_optional(&mut *tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
+    let mut after = ask.after.clone();
+    after.sort_by_key(|need| need.job_plan_id);
     let equal = row.project_id == ask.project_id
         && row.person_id == ask.person_id
         && row.name == ask.name
@@ -177,7 +203,11 @@ pub(super) async fn earlier(
         && i64::from(row.gpu_count) == ask.gpu_count
         && row.wall_time_s == ask.wall_time_s
         && row.class == ask.class
-        && row.link_ids == ask.link_ids;
+        && row.link_ids == ask.link_ids
+        && i64::from(row.task_count) == ask.task_count
+        && row.tasks_at_once.map(i64::from) == ask.tasks_at_once
+        && row.begin_at == ask.begin_at.map(kept)
+        && need::of_plan(&mut *tx, ask.job_plan_id).await? == after;
     if !equal {
         return Err(PlanError::JobPlanIdReused(ask.job_plan_id));
     }

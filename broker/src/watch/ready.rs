@@ -1,10 +1,12 @@
-//! What has become ready: held jobs whose links are all verified want their release, and jobs that
-//! must stop and run on want their cancellation.
+//! What has become ready: held jobs whose links are all verified and whose needs are met want their
+//! release, and jobs that can never be released or must stop and run on want their cancellation.
 
 use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::outbox::{self, Effect};
+use crate::plan::attempt;
+use crate::plan::need::{self, Needs};
 
 /// How long after a cancellation went through Slurm is left to act on it.
 const CANCEL_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
@@ -17,10 +19,12 @@ pub(super) async fn want_releases(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let waiting = sqlx::query!(
-        r#"select a.attempt_id, p.trace_id, p.link_ids
+        r#"select a.attempt_id, a.job_plan_id, p.trace_id, p.link_ids,
+               exists (select from broker.job_plan_need n
+                   where n.job_plan_id = a.job_plan_id) as "needs!"
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state = 'submitted' and a.cancel_reason is null and a.queued_at is not null
-             and a.held_back_by is null
+             and a.held_back_by is null and a.kept_by is null
              and not exists (select from broker.outbox o
                  where o.effect->>'attempt_id' = a.attempt_id::text
                    and o.effect->>'effect' in ('release', 'hold') and o.done_at is null)
@@ -31,11 +35,26 @@ pub(super) async fn want_releases(app: &App) -> anyhow::Result<()> {
     .await?;
     let mut wanted = false;
     for attempt in waiting {
-        if staging::link::all_verified(&mut tx, &attempt.link_ids).await? {
-            let effect = Effect::Release { attempt_id: attempt.attempt_id };
-            outbox::want(&mut tx, &effect, attempt.trace_id, now).await?;
-            wanted = true;
-        }
+        let attempt_id = attempt.attempt_id;
+        let needs = match attempt.needs {
+            true => need::all_met(&mut tx, attempt.job_plan_id).await?,
+            false => Needs::Met,
+        };
+        let effect = match needs {
+            Needs::Waiting => continue,
+            Needs::Never(reason) => {
+                if !attempt::want_cancelled(&mut tx, attempt_id, &reason).await? {
+                    continue;
+                }
+                Effect::Cancel { attempt_id }
+            }
+            Needs::Met if staging::link::all_verified(&mut tx, &attempt.link_ids).await? => {
+                Effect::Release { attempt_id }
+            }
+            Needs::Met => continue,
+        };
+        outbox::want(&mut tx, &effect, attempt.trace_id, now).await?;
+        wanted = true;
     }
     tx.commit().await?;
     if wanted {

@@ -35,8 +35,8 @@ pub(super) async fn walk(app: &App, walker: &Walker) -> anyhow::Result<Vec<Findi
             blank(Station::Limit).not_known(text::HIDDEN),
         ]);
     };
-    let refused = match plan::quote(&mut connection, &ask, walker.now).await {
-        Ok(_) => Vec::new(),
+    let refused = match plan::would_be_refused(&mut connection, &ask, walker.now).await {
+        Ok(()) => Vec::new(),
         Err(PlanError::Refused(refusal)) => refusal.reasons,
         Err(PlanError::NoSuchLink(link_id)) => {
             let sentence = PlanError::NoSuchLink(link_id).to_string();
@@ -111,5 +111,9 @@ async fn smallest(tx: &mut sqlx::PgConnection, walker: &Walker) -> anyhow::Resul
         wall_time_s: 60,
         class: standing.grant.class,
         link_ids: Vec::new(),
+        task_count: 1,
+        tasks_at_once: None,
+        begin_at: None,
+        after: Vec::new(),
     }))
 }

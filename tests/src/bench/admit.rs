@@ -194,6 +194,10 @@ impl Bench {
             wall_time_s: 600,
             class: CLASS.to_owned(),
             link_ids: Vec::new(),
+            task_count: 1,
+            tasks_at_once: None,
+            begin_at: None,
+            after: Vec::new(),
         };
         let stamp = Stamp {
             actor: Actor::Person(self.tree.person_id),

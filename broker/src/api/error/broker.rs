@@ -6,6 +6,7 @@ use super::{ApiError, chain};
 use crate::accounts::AccountError;
 use crate::auth::RoleError;
 use crate::gateway::GatewayError;
+use crate::plan::wish::WishError;
 use crate::segment::SegmentError;
 
 impl From<AccountError> for ApiError {
@@ -48,6 +49,15 @@ impl From<SegmentError> for ApiError {
             SegmentError::Database(_) => return Self::domain("segment_database", &error),
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<WishError> for ApiError {
+    fn from(error: WishError) -> Self {
+        match error {
+            WishError::NoSuchPlan(_) => Self::not_found("job plan"),
+            error => Self::domain(error.code(), &error),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use record::Language;
 use serde_json::json;
 
 use super::ApiError;
-use crate::plan::PlanError;
+use crate::plan::extend::ExtensionError;
+use crate::plan::{PlanError, RetryError};
 
 impl ApiError {
     /// The refusal of a job plan. Reasons of the rules are in the caller's language; faults in what
@@ -30,12 +31,36 @@ impl ApiError {
             PlanError::NoSuchLink(_) => (StatusCode::NOT_FOUND, "no_such_link"),
             PlanError::BadScript(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_script"),
             PlanError::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "bad_job_name"),
+            PlanError::BadTasks => (StatusCode::UNPROCESSABLE_ENTITY, "bad_tasks"),
+            PlanError::NoSuchNeed(_) => (StatusCode::NOT_FOUND, "no_such_need"),
+            PlanError::BadNeeds => (StatusCode::UNPROCESSABLE_ENTITY, "bad_needs"),
+            PlanError::NeverMet(_) => (StatusCode::CONFLICT, "need_never_met"),
+            PlanError::BeginsInThePast(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "begins_in_the_past")
+            }
+            PlanError::BeginsTooLate { .. } => (StatusCode::CONFLICT, "begins_too_late"),
             PlanError::SettingsWrong(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong")
             }
             PlanError::NoJobIds => (StatusCode::SERVICE_UNAVAILABLE, "no_job_ids"),
         };
         Self::new(status, code, sentence)
+    }
+
+    /// The refusal of more time for a job.
+    pub fn of_extension(error: ExtensionError, language: Language) -> Self {
+        match error {
+            ExtensionError::Refused(refusal) => Self::refused(&refusal, language),
+            error => Self::domain(error.code(), &error),
+        }
+    }
+
+    /// The refusal of a further attempt.
+    pub fn of_retry(error: RetryError, language: Language) -> Self {
+        match error {
+            RetryError::Wish(wish) => wish.into(),
+            RetryError::Plan(refused) => Self::of_plan(refused, language),
+        }
     }
 
     /// Every reason with its sentence in `language`.
