@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub use crate::spread::{HoldPart, Portion, Source};
 pub use crate::store::hold::{
     extend::{Extend, ExtendError, HoldExtended, extend},
-    open::{OpenHold, expired, open_of},
+    open::{OpenHold, all_open, expired, open_of},
     place::{HoldPlaced, Payer, Place, PlaceError, place},
     release::{HoldReleased, ReleaseError, release},
     replace::replace,

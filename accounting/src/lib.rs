@@ -32,6 +32,7 @@ pub mod ledger;
 pub mod overrun;
 pub mod rate;
 pub mod rate_card;
+pub mod run;
 mod spread;
 mod store;
 

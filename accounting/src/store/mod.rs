@@ -16,6 +16,7 @@ mod move_row;
 pub(crate) mod over_allocation;
 pub(crate) mod overrun;
 pub(crate) mod rate_card;
+pub(crate) mod run;
 pub(crate) mod verify;
 
 #[cfg(test)]

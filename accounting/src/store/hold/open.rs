@@ -41,6 +41,19 @@ pub async fn expired(
     .await
 }
 
+/// Every open hold, the oldest first.
+pub async fn all_open(tx: &mut PgConnection) -> Result<Vec<OpenHold>, sqlx::Error> {
+    sqlx::query_as!(
+        OpenHold,
+        r#"select hold_id, attempt_id, project_id,
+             greatest(expires_at, extended_until) as "expires_at!"
+         from accounting.hold where state = 'open'
+         order by placed_at, hold_id"#,
+    )
+    .fetch_all(tx)
+    .await
+}
+
 /// The open holds of a project, the oldest first.
 pub async fn open_of(
     tx: &mut PgConnection,

@@ -12,6 +12,7 @@ mod placing;
 mod publishing;
 mod race;
 mod rights;
+mod runs;
 mod settling;
 pub(crate) mod unlocked;
 
