@@ -3,12 +3,14 @@
 //! - [`slurm`]: a whole Slurm cluster (munge, MariaDB, slurmdbd, slurmctld, any number of nodes
 //!   with fake GPU devices), several side by side on one machine.
 //! - [`postgres`]: a PostgreSQL of the site, which several mimerd share and a test may kill.
+//! - [`proxy`]: a relay between broker and gateway that can be slowed, stalled and cut.
 //! - [`sftp`]: a real OpenSSH server that stands for a secure processing environment.
 //! - [`accounts`]: the POSIX users that jobs run as.
 //! - [`fake_gateway`]: *simulated* Slurm behind the gateway's protocol, for the fast loop.
 //! - [`site`]: a whole installation on either Slurm: mimerd, gateway, agents, store.
 //! - [`story`]: the main job, told once for the demo and the tests.
 //! - [`mod@bench`]: measurements, never asserted.
+//! - [`chaos`]: everything killed, cut and slowed while jobs go through.
 //! - [`browser`]: headless Chromium behind its driver, for the pages.
 //! - [`daemon`], [`supervise`], [`poll`], [`port`], [`workspace`]: what the above are made of.
 //!
@@ -18,6 +20,7 @@
 pub mod accounts;
 pub mod bench;
 pub mod browser;
+pub mod chaos;
 pub mod daemon;
 pub mod fake_gateway;
 mod guard;
@@ -25,6 +28,7 @@ pub mod poll;
 pub mod port;
 pub mod postgres;
 mod process;
+pub mod proxy;
 pub mod sftp;
 pub mod site;
 pub mod slurm;

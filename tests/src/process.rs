@@ -44,6 +44,12 @@ impl Process {
         }
     }
 
+    /// True if its command line begins with `name`.
+    pub(crate) fn is_called(self, name: &str) -> bool {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        line.split(|byte| *byte == 0).next() == Some(name.as_bytes())
+    }
+
     /// True if an open file of the process lies under `dir`, also where another root has it too.
     fn has_open_file_under(self, dir: &Path) -> bool {
         let Ok(files) = fs::read_dir(format!("/proc/{}/fd", self.pid)) else { return false };

@@ -25,7 +25,7 @@ use mimerd::Mimerd;
 
 use crate::accounts::PosixUser;
 use crate::fake_gateway::FakeGateway;
-use crate::{Cluster, Daemon, Postgres, SftpStore, Supervised, Workspace};
+use crate::{Cluster, Daemon, Postgres, SftpStore, Supervised, Workspace, process};
 
 /// The project of the main story.
 pub const PROJECT: &str = "stroke-ai";
@@ -190,6 +190,22 @@ impl Site {
     /// Kills the gateway with -9; its supervisor starts it again.
     pub async fn crash_gateway(&self) -> Result<()> {
         self.gateway.as_ref().context("this site has no real gateway")?.crash().await
+    }
+
+    /// Kills the gateway with -9 and does not wait; its supervisor starts it again.
+    pub fn kill_gateway(&self) -> Result<()> {
+        self.gateway.as_ref().context("this site has no real gateway")?.kill();
+        Ok(())
+    }
+
+    /// Kills one of the gateway's workers with -9, "ctl" or "dbd"; false if none runs just now, as
+    /// before the first call that needs it.
+    pub fn crash_gateway_worker(&self, kind: &str) -> Result<bool> {
+        let gateway = self.gateway.as_ref().context("this site has no real gateway")?;
+        let name = format!("mimer-slurm-gateway-{kind}");
+        let descendants = process::descendants(gateway.pid().cast_signed());
+        let worker = descendants.into_iter().find(|process| process.is_called(&name));
+        Ok(worker.map(process::Process::kill).is_some())
     }
 
     /// Stops mimerd in its tracks, as if the machine had: until [`Site::resume_mimerd`] it does nothing.

@@ -44,6 +44,11 @@ impl Supervised {
         lock(&self.daemon).pid()
     }
 
+    /// Kills it with -9 and does not wait until it runs again.
+    pub fn kill(&self) {
+        lock(&self.daemon).crash();
+    }
+
     /// Kills it with -9 and waits until it runs again.
     pub async fn crash(&self) -> Result<()> {
         let before = self.pid();

@@ -36,7 +36,8 @@ pub(super) async fn kept_by_hand(nodes: usize) -> Result<Site> {
 pub(super) async fn shared(nodes: usize, mimerd_count: usize) -> Result<Site> {
     ensure!(mimerd_count > 0, "an installation has at least one mimerd");
     let postgres = Some(Postgres::start().await?);
-    let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await?;
+    let plan = ClusterPlan { durable: true, ..ClusterPlan::with_nodes(nodes) };
+    let cluster = Cluster::start(&plan).await?;
     on(cluster, Rest { keep: APPLY, mimerd_count, postgres, agents: false }).await
 }
 

@@ -49,11 +49,15 @@ impl Cluster {
         cluster.write_files()?;
         cluster.make_gpus()?;
         cluster.start_munged().await?;
-        cluster.start_database().await?;
+        database::install(&cluster.dir().join("db")).await?;
+        cluster.start_mariadbd().await?;
         cluster.start_slurmdbd().await?;
         cluster.make_accounts().await?;
         cluster.start_nodes()?;
         cluster.start_slurmctld().await?;
+        if plan.release.is_newer() {
+            cluster.save_controller_state().await?;
+        }
         cluster.until_nodes_idle().await?;
         Ok(cluster)
     }
@@ -146,13 +150,6 @@ impl Cluster {
                 fs::set_permissions(&device, fs::Permissions::from_mode(0o666))?;
             }
         }
-        Ok(())
-    }
-
-    async fn start_database(&mut self) -> Result<()> {
-        database::install(&self.dir().join("db")).await?;
-        let daemon = database::start(&self.workspace, self.ports.mariadb, &self.password).await?;
-        self.daemons.insert("mariadbd".into(), daemon);
         Ok(())
     }
 

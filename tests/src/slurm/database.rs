@@ -11,6 +11,12 @@ use crate::{Daemon, Workspace};
 /// A server is up in about a second; a busy machine gets time.
 const BOUND: Duration = Duration::from_secs(60);
 
+/// What is committed survives a kill.
+const DURABLE: [&str; 2] = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"];
+
+/// What is committed is written in time; durability that most tests do not need is traded for speed.
+const FAST: [&str; 2] = ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"];
+
 /// Makes the data directory, which needs no server.
 pub(crate) async fn install(dir: &Path) -> Result<()> {
     let output = tokio::process::Command::new("mariadb-install-db")
@@ -39,34 +45,55 @@ fn temporary(data: &Path) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Starts the server and waits until it answers.
-pub(crate) async fn start(workspace: &Workspace, port: u16, password: &str) -> Result<Daemon> {
-    let dir: PathBuf = workspace.path().join("db");
-    let first_statements = workspace.write(
-        "db-users.sql",
-        0o600,
-        format!(
-            "create user if not exists slurm@'127.0.0.1' identified by '{password}';\n\
+/// How a server is started.
+pub(crate) struct Server<'a> {
+    pub(crate) port: u16,
+    /// Of slurmdbd's user.
+    pub(crate) password: &'a str,
+    /// Whether what was committed is on disk, or soon will be.
+    pub(crate) durable: bool,
+}
+
+impl Server<'_> {
+    /// Starts the server and waits until it answers.
+    pub(crate) async fn start(&self, workspace: &Workspace) -> Result<Daemon> {
+        let Self { port, password, durable } = self;
+        let dir: PathBuf = workspace.path().join("db");
+        let first_statements = workspace.write(
+            "db-users.sql",
+            0o600,
+            format!(
+                "create user if not exists slurm@'127.0.0.1' identified by '{password}';\n\
              grant all on slurm.* to slurm@'127.0.0.1';\n"
-        ),
-    )?;
-    let socket = dir.join("socket");
-    let mut command = Command::new("mariadbd");
-    command
-        .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
-        .arg(format!("--datadir={}", dir.display()))
-        .arg(format!("--tmpdir={}", temporary(&dir)?.display()))
-        .arg(format!("--socket={}", socket.display()))
-        .arg(format!("--pid-file={}", dir.join("pid").display()))
-        .arg(format!("--port={port}"))
-        .arg(format!("--init-file={}", first_statements.display()))
-        // slurmdbd asks for the first; the rest trades durability, which nobody needs here, for speed.
-        .args(["--innodb-lock-wait-timeout=900", "--innodb-buffer-pool-size=64M"])
-        .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--skip-log-bin"]);
-    let mut daemon =
-        Daemon::spawn("mariadbd", command, &workspace.path().join("log/mariadbd.log"))?;
-    daemon.until_ready(BOUND, async || answers(&socket).await).await?;
-    Ok(daemon)
+            ),
+        )?;
+        let socket = dir.join("socket");
+        let mut command = Command::new("mariadbd");
+        command
+            .args([
+                "--no-defaults",
+                "--user=root",
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+            ])
+            .arg(format!("--datadir={}", dir.display()))
+            .arg(format!("--tmpdir={}", temporary(&dir)?.display()))
+            .arg(format!("--socket={}", socket.display()))
+            .arg(format!("--pid-file={}", dir.join("pid").display()))
+            .arg(format!("--port={port}"))
+            .arg(format!("--init-file={}", first_statements.display()))
+            // slurmdbd asks for the first.
+            .args([
+                "--innodb-lock-wait-timeout=900",
+                "--innodb-buffer-pool-size=64M",
+                "--skip-log-bin",
+            ])
+            .args(if *durable { DURABLE } else { FAST });
+        let mut daemon =
+            Daemon::spawn("mariadbd", command, &workspace.path().join("log/mariadbd.log"))?;
+        daemon.until_ready(BOUND, async || answers(&socket).await).await?;
+        Ok(daemon)
+    }
 }
 
 async fn answers(socket: &Path) -> Result<bool> {

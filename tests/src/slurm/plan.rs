@@ -23,6 +23,8 @@ pub struct ClusterPlan {
     pub gateway_uids: Vec<u32>,
     /// Seconds that slurmctld remembers an ended job.
     pub min_job_age_s: u32,
+    /// Whether MariaDB keeps what it has committed when it is killed; slower, and few tests kill it.
+    pub durable: bool,
     /// Where Slurm's programs come from.
     pub release: Release,
     /// A directory that does not exist yet; by default a new one under `/tmp`.
@@ -40,6 +42,7 @@ impl Default for ClusterPlan {
             memory_mib_per_node: 262_144,
             gateway_uids: vec![0],
             min_job_age_s: 300,
+            durable: false,
             release: Release::of_this_run(),
             dir: None,
         }

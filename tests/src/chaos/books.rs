@@ -1,0 +1,110 @@
+//! Slurm's own books: every job and every incarnation that slurmdbd has of the project, read with
+//! `sacct` and added up here.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+
+use crate::Cluster;
+use crate::site::ACCOUNT;
+
+use super::say;
+
+const FORMAT: &str =
+    "JobIDRaw,JobName,Submit,Start,End,State,ExitCode,ElapsedRaw,AllocTRES,DBIndex";
+
+/// Job ids in one question.
+const AT_ONCE: usize = 200;
+
+/// One incarnation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Incarnation {
+    pub(super) job_id: u32,
+    pub(super) name: String,
+    pub(super) submit: String,
+    /// "Unknown" or "None" if it never started.
+    pub(super) start: String,
+    /// "Unknown" while it has none.
+    pub(super) end: String,
+    pub(super) state: String,
+    pub(super) exit_code: String,
+    pub(super) elapsed_s: i64,
+    pub(super) gpus: i64,
+    pub(super) db_index: String,
+}
+
+impl Incarnation {
+    pub(super) fn gpu_seconds(&self) -> i64 {
+        self.gpus * self.elapsed_s
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.end != "Unknown"
+    }
+
+    fn parse(line: &str) -> Result<Self> {
+        let unknown = || format!("sacct printed an unexpected line: {line}");
+        let fields: Vec<&str> = line.split('|').collect();
+        let [job_id, name, submit, start, end, state, exit_code, elapsed, tres, db_index] =
+            fields[..]
+        else {
+            anyhow::bail!(unknown());
+        };
+        let gpus = tres.split(',').find_map(|tres| tres.strip_prefix("gres/gpu="));
+        Ok(Self {
+            job_id: job_id.parse().with_context(unknown)?,
+            name: name.into(),
+            submit: submit.into(),
+            start: start.into(),
+            end: end.into(),
+            // "CANCELLED by 0" in its first word.
+            state: state.split(' ').next().unwrap_or(state).into(),
+            exit_code: exit_code.into(),
+            elapsed_s: elapsed.parse().with_context(unknown)?,
+            gpus: gpus.map_or(Ok(0), str::parse).with_context(unknown)?,
+            db_index: db_index.into(),
+        })
+    }
+}
+
+/// Every incarnation of the named jobs and of any other in the project's account, each once.
+pub(super) async fn read(cluster: &Cluster, job_ids: &[u32]) -> Result<Vec<Incarnation>> {
+    let mut found = BTreeSet::new();
+    let questions = job_ids.chunks(AT_ONCE).map(|ids| {
+        let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+        vec!["--jobs".to_owned(), ids.join(",")]
+    });
+    let everybody = ["--accounts", ACCOUNT, "--starttime", "now-1days"].map(str::to_owned).to_vec();
+    for question in questions.chain([everybody]) {
+        let mut arguments =
+            vec!["-P", "-n", "-X", "--duplicates", "--allusers", "--format", FORMAT];
+        arguments.extend(question.iter().map(String::as_str));
+        let text = cluster.output("sacct", &arguments).await?;
+        for line in text.lines() {
+            found.insert(Incarnation::parse(line)?);
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Ends the records of jobs that slurmctld no longer knows, as an operator does with
+/// `sacctmgr show runawayjobs`; returns how many there were.
+pub(super) async fn mend_runaways(cluster: &Cluster) -> Result<usize> {
+    let mut command = tokio::process::Command::from(cluster.command("sacctmgr"));
+    command.args(["--parsable2", "--noheader", "show", "runawayjobs", "format=ID,State,TimeStart"]);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().context("running sacctmgr")?;
+    if let Some(mut answer) = child.stdin.take() {
+        // Where there are none it asks nothing and may be gone already.
+        let _gone = tokio::io::AsyncWriteExt::write_all(&mut answer, b"y\n").await;
+    }
+    let output = child.wait_with_output().await?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    say(&format!("sacctmgr says: {}", said.trim()));
+    let runaways = said.lines().filter(|line| {
+        line.split('|')
+            .next()
+            .is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+    });
+    Ok(runaways.count())
+}

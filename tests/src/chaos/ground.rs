@@ -1,0 +1,172 @@
+//! What the chaos breaks: an installation with two mimerd on one PostgreSQL, a relay between them and
+//! the gateway, a durable MariaDB, and an open project with a grant that covers every job.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use chrono::TimeDelta;
+use record::{Clock, id};
+use serde_json::{Value, json};
+use sqlx::Connection;
+use uuid::Uuid;
+
+use super::evidence::{self, Evidence};
+use crate::proxy::Proxy;
+use crate::site::{ACCOUNT, PROJECT, Person, Site, number, until_some};
+use crate::story::{PRICE_USEK, People};
+
+/// How long Slurm may take to be as the grant says.
+const BOUND: std::time::Duration = std::time::Duration::from_secs(120);
+
+const NODES: usize = 2;
+const MIMERDS: usize = 2;
+/// Room for thousands of holds.
+const GRANTED: i64 = 10_000_000;
+
+/// The ground; fields are in the order they end.
+pub(super) struct Ground {
+    pub(super) proxy: Proxy,
+    pub(super) site: Site,
+    pub(super) people: People,
+    project_id: Uuid,
+}
+
+impl Ground {
+    pub(super) async fn lay() -> Result<Self> {
+        let site = Site::shared(NODES, MIMERDS).await?;
+        let proxy = Proxy::start(&site.wire_socket(), &site.gateway_socket())?;
+        let people = People::gather(&site).await?;
+        let ground = Self { proxy, site, people, project_id: id::fresh() };
+        ground.set_up_capacity().await?;
+        ground.ask_and_grant().await?;
+        until_some(&ground.site, "Slurm to be as the broker wants it", BOUND, async || {
+            let diff = ground.people.operator.get("/v1/cluster/diff").await?;
+            let lines = diff["lines"].as_array().context("the diff has lines")?;
+            Ok(lines.is_empty().then_some(()))
+        })
+        .await?;
+        Ok(ground)
+    }
+
+    async fn set_up_capacity(&self) -> Result<()> {
+        let now = Clock::System.now();
+        let (from, until) = (now - TimeDelta::days(1), now + TimeDelta::days(365));
+        let (fund_id, pool_id) = (id::fresh(), self.pool_id());
+        let operator = &self.people.operator;
+        let fund = json!({
+            "fund_id": fund_id, "name": "Public sector 2027", "purpose": "public_sector",
+            "ceiling_usek": 30_000_000_000_000_i64, "valid_from": from, "valid_until": until,
+        });
+        operator.post("/v1/funds", &fund).await?;
+        let pool = json!({
+            "pool_id": pool_id, "fund_id": fund_id, "cluster": self.site.cluster_name(),
+            "class": "h200", "gpu_type": "h200", "gpus_per_node": 8, "partition": "gpu",
+            "gpu_seconds": 1_000_000_i64 * 3600, "valid_from": from, "valid_until": until,
+        });
+        operator.post("/v1/pools", &pool).await?;
+        let card = json!({
+            "rate_card_id": id::fresh(), "name": "Mimer 2027:1", "valid_from": from,
+            "valid_until": null,
+            "rates": [{ "rate_id": id::fresh(), "class": "h200", "partition": "gpu",
+                "price_usek_per_gpu_hour": PRICE_USEK, "factor_ppm": 1_000_000 }],
+        });
+        self.people.finance.post("/v1/rate-cards", &card).await?;
+        Ok(())
+    }
+
+    async fn ask_and_grant(&self) -> Result<()> {
+        let now = Clock::System.now();
+        let project = json!({
+            "project_id": self.project_id, "agency_id": self.people.agency_id, "slug": PROJECT,
+            "title": "Traffic forecasts", "data_class": "open",
+            "controller_login": self.people.controller.login, "slurm_account": ACCOUNT,
+        });
+        self.people.anna.post("/v1/projects", &project).await?;
+        let request_id = id::fresh();
+        let request = json!({
+            "request_id": request_id, "purpose": "Forecast traffic", "class": "h200",
+            "gpu_seconds": GRANTED, "gpus_at_once": 16, "longest_run_s": 3600,
+            "from": now, "until": now + TimeDelta::days(30), "pattern": "compute_to_data",
+        });
+        let path = format!("/v1/projects/{}/requests", self.project_id);
+        self.people.anna.post(&path, &request).await?;
+        let scores = ["societal_benefit", "security", "need", "feasibility"]
+            .map(|criterion| json!({ "criterion": criterion, "points": 4 }));
+        let approval = json!({
+            "decision_id": id::fresh(), "scores": scores,
+            "motivation": "It serves everybody who travels.",
+            "grant": {
+                "grant_id": id::fresh(), "pool_id": self.pool_id(), "gpu_seconds": GRANTED,
+                "usek": 500_000_000_000_i64, "valid_from": now - TimeDelta::minutes(1),
+                "valid_until": now + TimeDelta::days(30), "max_wall_time_s": 3600, "max_gpus": 8,
+            },
+        });
+        let path = format!("/v1/requests/{request_id}/approval");
+        self.people.decider.post(&path, &approval).await?;
+        Ok(())
+    }
+
+    /// One pool for the one project, so it needs no id of its own to be kept.
+    fn pool_id(&self) -> Uuid {
+        Uuid::from_u128(self.project_id.as_u128() ^ 1)
+    }
+
+    /// Where plans are sent.
+    pub(super) fn plans(&self) -> String {
+        format!("/v1/projects/{}/job-plans", self.project_id)
+    }
+
+    /// The one who plans, at each mimerd.
+    pub(super) fn doors(&self) -> Result<Vec<Person>> {
+        (0..MIMERDS).map(|number| self.site.through(&self.people.anna, number)).collect()
+    }
+
+    /// What the jobs themselves have said so far.
+    pub(super) fn evidence(&self) -> Result<Evidence> {
+        evidence::read(&self.site.area())
+    }
+
+    /// Copies every log of the installation and of its cluster.
+    pub(super) fn keep_logs(&self, to: &Path) -> Result<()> {
+        std::fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
+        for dir in [self.site.dir().to_owned(), self.site.cluster()?.dir().join("log")] {
+            for file in std::fs::read_dir(dir)?.flatten() {
+                let name = file.file_name();
+                if [".log", ".out"].iter().any(|end| name.to_string_lossy().ends_with(end)) {
+                    std::fs::copy(file.path(), to.join(name))?;
+                }
+            }
+        }
+        let evidence = self.site.area().join("work/evidence");
+        std::fs::copy(evidence, to.join("evidence")).context("copying the jobs' own lines")?;
+        Ok(())
+    }
+
+    /// The grant's balance as the project shows it.
+    pub(super) async fn balance(&self) -> Result<Balance> {
+        let shown = self.people.anna.get(&format!("/v1/projects/{}", self.project_id)).await?;
+        let grant = shown["grants"].as_array().and_then(|grants| grants.first());
+        let balance: &Value = &grant.with_context(|| format!("a grant in {shown}"))?["balance"];
+        Ok(Balance {
+            held: number(balance, "held")?,
+            settled: number(balance, "settled")?,
+            overrun: number(balance, "overrun")?,
+        })
+    }
+
+    /// One number from the broker's database, read past the broker.
+    pub(super) async fn number(&self, query: &'static str) -> Result<i64> {
+        let mut database = self.site.database("mimer_owner").await?;
+        let found: i64 = sqlx::query_scalar(query).fetch_one(&mut database).await?;
+        database.close().await?;
+        Ok(found)
+    }
+}
+
+/// GPU-seconds of the one grant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Balance {
+    pub(super) held: i64,
+    pub(super) settled: i64,
+    pub(super) overrun: i64,
+}
