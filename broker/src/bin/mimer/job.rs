@@ -1,4 +1,5 @@
-//! `mimer job`: submit a job plan, see where it stands, wait for it, cancel it.
+//! `mimer job`: submit a job plan, see where it stands, wait for it, cancel it; see [`crate::job_life`]
+//! for what is done with one that is under way.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::amount;
 use crate::failure::Failure;
 use crate::instant;
+use crate::job_life::LifeCommand;
 use crate::job_plan::JobPlan;
 use crate::plan::PlanArguments;
 use crate::project;
@@ -40,6 +42,8 @@ pub(crate) enum JobCommand {
         #[arg(long, value_name = "DURATION", value_parser = instant::duration_s)]
         at_most: Option<i64>,
     },
+    #[command(flatten)]
+    Life(LifeCommand),
 }
 
 #[derive(clap::Args)]
@@ -61,7 +65,7 @@ pub(crate) struct Submit {
 }
 
 #[derive(Deserialize)]
-struct Admitted {
+pub(crate) struct Admitted {
     job_plan_id: Uuid,
     slurm_job_id: i64,
     held_gpu_seconds: GpuSeconds,
@@ -72,6 +76,7 @@ impl JobCommand {
     pub(crate) async fn run(self, session: &Session) -> Result<Ending, Failure> {
         match self {
             Self::Submit(submit) => submit.run(session).await,
+            Self::Life(command) => command.run(session).await,
             Self::Wait { job, at_most } => wait(session, job, at_most).await,
             Self::Show { job } => {
                 let answer = session.client.get(&format!("/v1/job-plans/{job}")).await?;
@@ -107,7 +112,7 @@ impl Submit {
     }
 }
 
-async fn wait(session: &Session, job: Uuid, at_most_s: Option<i64>) -> Result<Ending, Failure> {
+pub(crate) async fn wait(session: &Session, job: Uuid, at_most_s: Option<i64>) -> Result<Ending, Failure> {
     let wait = Wait {
         what: format!("job {job}"),
         path: format!("/v1/job-plans/{job}"),
@@ -120,7 +125,7 @@ async fn wait(session: &Session, job: Uuid, at_most_s: Option<i64>) -> Result<En
     Ok(Ending::well_if(plan.is_completed()))
 }
 
-fn admitted(admitted: Admitted) -> String {
+pub(crate) fn admitted(admitted: Admitted) -> String {
     Sheet::default()
         .line("job", admitted.job_plan_id)
         .line("Slurm job", admitted.slurm_job_id)

@@ -1,43 +1,96 @@
-//! A job plan as the API shows it, and how it reads.
+//! A job plan as the API shows it.
 
 use chrono::{DateTime, Utc};
+use record::{GpuSeconds, MicroSek};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::instant;
-use crate::table::{Sheet, figures, list, plain, words};
+use crate::table::plain;
 use crate::wait::Ends;
 
 /// Where a plan stands.
 #[derive(Deserialize)]
 pub(crate) struct JobPlan {
-    job_plan_id: Uuid,
-    project_id: Uuid,
-    name: String,
-    partition: String,
-    gpu_count: i64,
-    wall_time_s: i64,
-    planned_at: DateTime<Utc>,
-    attempts: Vec<Attempt>,
+    pub(crate) job_plan_id: Uuid,
+    pub(crate) project_id: Uuid,
+    pub(crate) name: String,
+    pub(crate) partition: String,
+    pub(crate) gpu_count: i64,
+    pub(crate) wall_time_s: i64,
+    #[serde(default)]
+    pub(crate) task_count: Option<i64>,
+    pub(crate) tasks_at_once: Option<i64>,
+    pub(crate) begin_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(crate) after: Vec<Need>,
+    pub(crate) planned_at: DateTime<Utc>,
+    pub(crate) attempts: Vec<Attempt>,
 }
 
+/// Another job that must have ended first.
 #[derive(Deserialize)]
-struct Attempt {
-    slurm_job_id: i64,
-    state: String,
-    slurm_state: Option<String>,
-    reason: Option<String>,
-    started_at: Option<DateTime<Utc>>,
-    ended_at: Option<DateTime<Utc>>,
-    exit_code: Option<i64>,
-    segment_count: Option<i64>,
+pub(crate) struct Need {
+    pub(crate) job_plan_id: Uuid,
+    pub(crate) condition: String,
 }
 
-impl Attempt {
-    fn text(&self) -> String {
-        match &self.slurm_state {
-            Some(slurm_state) => format!("{} ({slurm_state})", self.state),
-            None => self.state.clone(),
+/// One attempt.
+#[derive(Deserialize)]
+pub(crate) struct Attempt {
+    pub(crate) slurm_job_id: i64,
+    pub(crate) state: String,
+    pub(crate) slurm_state: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) started_at: Option<DateTime<Utc>>,
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    pub(crate) exit_code: Option<i64>,
+    pub(crate) segment_count: Option<i64>,
+    pub(crate) held_by_person: Option<Kept>,
+    pub(crate) suspended: Option<Kept>,
+    #[serde(default)]
+    pub(crate) extensions: Vec<Extension>,
+    #[serde(default)]
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// Somebody keeps it from starting, or from going on.
+#[derive(Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) by_operator: bool,
+    pub(crate) why: Option<String>,
+}
+
+/// More time that was asked for.
+#[derive(Deserialize)]
+pub(crate) struct Extension {
+    pub(crate) extra_s: i64,
+    pub(crate) gpu_seconds: GpuSeconds,
+    pub(crate) usek: MicroSek,
+    pub(crate) wanted_at: DateTime<Utc>,
+    pub(crate) granted_at: Option<DateTime<Utc>>,
+    pub(crate) refusal: Option<String>,
+}
+
+/// One task of an array.
+#[derive(Deserialize)]
+pub(crate) struct Task {
+    pub(crate) task_no: i64,
+    pub(crate) slurm_job_id: i64,
+    pub(crate) slurm_state: String,
+    pub(crate) started_at: Option<DateTime<Utc>>,
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    pub(crate) exit_code: Option<i64>,
+}
+
+impl Extension {
+    /// Where it stands, in words.
+    pub(crate) fn standing(&self) -> String {
+        match (&self.refusal, self.granted_at) {
+            (Some(refusal), _) => format!("refused: {refusal}"),
+            (None, Some(at)) => format!("in force since {}", instant::show(at)),
+            (None, None) => "on its way to Slurm".to_owned(),
         }
     }
 }
@@ -49,43 +102,6 @@ impl JobPlan {
             attempt.state == "settled" && attempt.slurm_state.as_deref() == Some("COMPLETED")
         })
     }
-
-    /// The plan and its attempts.
-    pub(crate) fn text(&self) -> String {
-        let sheet = Sheet::default()
-            .line("job", self.job_plan_id)
-            .line("name", &self.name)
-            .line("project", self.project_id)
-            .line("partition", &self.partition)
-            .line("GPUs", self.gpu_count)
-            .line("time limit", instant::show_duration(self.wall_time_s))
-            .line("planned", instant::show(self.planned_at));
-        let columns = [
-            figures("Slurm job"),
-            words("state"),
-            words("started"),
-            words("ended"),
-            figures("exit"),
-            figures("segments"),
-            words("reason"),
-        ];
-        let rows = self.attempts.iter().map(|attempt| {
-            [
-                attempt.slurm_job_id.to_string(),
-                attempt.text(),
-                instant::show_if(attempt.started_at),
-                instant::show_if(attempt.ended_at),
-                figure_if(attempt.exit_code),
-                figure_if(attempt.segment_count),
-                attempt.reason.clone().unwrap_or_default(),
-            ]
-        });
-        format!("{}\n\n{}", sheet.text(), list(columns, rows, "it was never given to Slurm"))
-    }
-}
-
-fn figure_if(figure: Option<i64>) -> String {
-    figure.map_or_else(|| "-".to_owned(), |figure| figure.to_string())
 }
 
 impl Ends for JobPlan {
