@@ -83,8 +83,12 @@ pub struct Database {
 pub struct Cluster {
     /// Slurm's name of the cluster.
     pub name: String,
-    /// Unix socket of `mimer-slurm-gateway`.
-    pub gateway_socket: PathBuf,
+    /// Unix socket of `mimer-slurm-gateway` on this machine.
+    #[serde(default)]
+    pub gateway_socket: Option<PathBuf>,
+    /// The gateway on another machine, in place of the socket.
+    #[serde(default)]
+    pub gateway: Option<RemoteGateway>,
     /// Seconds before a call to the gateway is given up; the outcome is then unknown, not "no".
     #[serde(default = "Cluster::default_deadline_s")]
     pub deadline_s: u64,
@@ -110,6 +114,22 @@ pub struct Cluster {
     /// changes the order of waiting jobs only where this is above 0.
     #[serde(default)]
     pub qos_priority: u32,
+}
+
+/// A `mimer-slurm-gateway` on another machine: TLS 1.3, each side with a certificate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoteGateway {
+    /// Host and port.
+    pub address: String,
+    /// The name in the gateway's certificate.
+    pub server_name: String,
+    /// PEM file with the authority that signs the gateway's certificate; no other is trusted.
+    pub ca_file: PathBuf,
+    /// PEM file with our certificate, whose name is among the gateway's callers.
+    pub certificate_file: PathBuf,
+    /// PEM file with its key.
+    pub key_file: PathBuf,
 }
 
 /// How the broker keeps Slurm as the grants, members and shares say.
@@ -187,6 +207,13 @@ pub struct Duties {
     /// Seconds slurmctld and slurmdbd must both be asked and not know a submitted job before it is
     /// submitted again, with its id. slurmctld needs some 10 s to find a slurmdbd that came back.
     pub resubmit_after_s: i64,
+    /// The same for a job that was submitted before a break in the watching which was long enough for
+    /// it to run, end and be forgotten by slurmctld: slurmdbd may be that far behind.
+    pub resubmit_after_break_s: i64,
+    /// Slurm's `MinJobAge`: seconds that slurmctld remembers a job that is over.
+    pub min_job_age_s: i64,
+    /// Milliseconds between two questions to slurmdbd about what has ended.
+    pub records_ms: i64,
     /// Milliseconds between two rounds: jobs that nobody planned, holds whose time is up.
     pub round_ms: u64,
     /// Seconds after a submission was given up until its hold is given back, if Slurm never heard
@@ -205,6 +232,9 @@ impl Default for Duties {
             watch_ms: 1000,
             seal_ms: 1000,
             resubmit_after_s: 30,
+            resubmit_after_break_s: 600,
+            min_job_age_s: 300,
+            records_ms: 5000,
             round_ms: 3000,
             give_up_after_s: 3600,
             database_connections: 24,
@@ -262,6 +292,12 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        if self.cluster.gateway_socket.is_some() == self.cluster.gateway.is_some() {
+            return Err((
+                "cluster.gateway_socket",
+                "or a section [cluster.gateway] must be there, and not both",
+            ));
+        }
         let [first, last] = self.cluster.job_ids;
         if first == 0 || first > last {
             return Err(("cluster.job_ids", "must be [first, last] with 0 < first <= last"));
@@ -292,8 +328,17 @@ impl Config {
         if self.duties.outbox_tries < 1 {
             return Err(("duties.outbox_tries", "must be at least 1"));
         }
-        if self.duties.resubmit_after_s < 0 {
-            return Err(("duties.resubmit_after_s", "must not be negative"));
+        if self.duties.resubmit_after_s < 0 || self.duties.resubmit_after_break_s < 0 {
+            return Err(("duties.resubmit_after_s", "must not be negative, nor resubmit_after_break_s"));
+        }
+        if self.duties.min_job_age_s < 2 {
+            return Err((
+                "duties.min_job_age_s",
+                "must be Slurm's MinJobAge, at least 2 seconds: what ends must be seen to end",
+            ));
+        }
+        if self.duties.records_ms < 1_000 {
+            return Err(("duties.records_ms", "must be at least 1000: slurmdbd is never hammered"));
         }
         if self.duties.database_connections < self.duties.outbox_workers + 4 {
             return Err(("duties.database_connections", "must be at least outbox_workers + 4"));
@@ -303,66 +348,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = r#"
-        state_dir = "/var/lib/mimer"
-        listen.address = "127.0.0.1:0"
-        accounts.file = "/etc/mimer/accounts.toml"
-        [cluster]
-        name = "mimer"
-        gateway_socket = "/run/mimer/gateway.sock"
-        job_ids = [100000, 9999999]
-        open_partition = "gpu"
-        confidential_partition = "confidential"
-        [staging]
-        mover = "/usr/bin/mimer-mover"
-        sftp_key_file = "/etc/mimer/sftp"
-        known_hosts_file = "/etc/mimer/known_hosts"
-    "#;
-
-    fn read(text: &str) -> Result<Config, ConfigError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        Config::read(file.path())
-    }
-
-    #[test]
-    fn the_smallest_file_is_enough() {
-        assert_eq!(read(GOOD).unwrap().duties.outbox_tries, 200);
-    }
-
-    #[test]
-    fn an_unknown_key_is_named() {
-        let refused = read(&format!("colour = 'red'\n{GOOD}")).unwrap_err().to_string();
-        assert!(refused.contains("colour"), "{refused}");
-    }
-
-    #[test]
-    fn slurm_is_shown_and_left_alone_unless_told_otherwise() {
-        let cluster = read(GOOD).unwrap().cluster;
-        assert_eq!((cluster.keep, cluster.account_root.as_str()), (Keep::Show, "public"));
-        let kept = "keep = 'apply'\naccount_root = 'mimer'\nresearch_qos = []\n[staging]";
-        let cluster = read(&GOOD.replace("[staging]", kept)).unwrap().cluster;
-        assert_eq!((cluster.keep, cluster.account_root.as_str()), (Keep::Apply, "mimer"));
-    }
-
-    #[test]
-    fn slurms_own_root_is_never_the_brokers() {
-        for root in ["root", "Public", ""] {
-            let text = GOOD.replace("[staging]", &format!("account_root = '{root}'\n[staging]"));
-            let refused = read(&text).unwrap_err();
-            assert!(matches!(
-                refused,
-                ConfigError::BadValue { setting: "cluster.account_root", .. }
-            ));
-        }
-    }
-
-    #[test]
-    fn an_id_range_that_slurm_could_not_hold_is_refused() {
-        let refused = read(&GOOD.replace("9999999", "99999999")).unwrap_err();
-        assert!(matches!(refused, ConfigError::BadValue { setting: "cluster.job_ids", .. }));
-    }
-}
+mod tests;

@@ -1,32 +1,44 @@
 //! The client of `mimer-slurm-gateway`: the broker's only way to Slurm.
 //!
 //! One call at a time per connection; idle connections are kept and used again. Every call has a
-//! deadline, and passing it says nothing about whether Slurm carried the call out.
+//! deadline, and passing it says nothing about whether Slurm carried the call out. Calls travel in
+//! lanes, so that what stalls one kind leaves the others room, and a gateway that is known to be
+//! silent is not waited for by everybody.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use slurm_wire::{
-    Answer, Call, Hello, MAX_LINE_BYTES, PROTOCOL_VERSION, Refusal, RefusalCode, Welcome,
-};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Mutex, Semaphore};
+use slurm_wire::{Answer, Call, Refusal, RefusalCode};
 
-/// Connections open at once; more callers wait their turn.
-const CONNECTIONS: usize = 16;
+use crate::config;
+
+mod connection;
+mod door;
+mod kept;
+mod lane;
+mod silence;
+
+use connection::Connection;
+pub use door::{Door, DoorError};
+use kept::Kept;
+use lane::Lanes;
+use silence::Silence;
 
 /// Why the gateway gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// No gateway behind the socket.
+    /// No gateway behind the socket or the address.
     #[error("the Slurm gateway does not answer; it is started again by its supervisor, try later")]
     Unreachable(#[source] std::io::Error),
     /// The deadline passed; whether the call took effect is not known.
     #[error("Slurm did not answer within {0:?}; whether the call took effect is not known")]
     Deadline(Duration),
+    /// The gateway is known to be silent; the call was not sent.
+    #[error(
+        "Slurm does not answer: its gateway has been silent for {0:?}; it is asked again every second"
+    )]
+    Silent(Duration),
     /// The gateway said no, by name.
     #[error(transparent)]
     Refused(Refusal),
@@ -39,7 +51,7 @@ impl GatewayError {
     /// True if the same call may succeed later.
     pub fn retry_helps(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Deadline(_) | Self::OutOfTurn => true,
+            Self::Unreachable(_) | Self::Deadline(_) | Self::Silent(_) | Self::OutOfTurn => true,
             // These say that the gateway is set up for another caller, nothing about the call: the
             // operator mends them, and what was asked must not be given up until then.
             Self::Refused(refusal) => {
@@ -56,96 +68,73 @@ impl GatewayError {
 /// A handle that can be cloned; all clones share the connections.
 #[derive(Clone)]
 pub struct Gateway {
-    socket: Arc<PathBuf>,
-    deadline: Duration,
-    idle: Arc<Mutex<Vec<Connection>>>,
-    turns: Arc<Semaphore>,
+    shared: Arc<Shared>,
 }
 
-struct Connection {
-    lines: BufReader<OwnedReadHalf>,
-    out: OwnedWriteHalf,
+struct Shared {
+    door: Door,
+    deadline: Duration,
+    kept: Kept,
+    lanes: Lanes,
+    silence: Silence,
 }
 
 impl Gateway {
     /// A client of the gateway behind `socket`; connects at the first call.
     pub fn new(socket: PathBuf, deadline: Duration) -> Self {
-        Self {
-            socket: Arc::new(socket),
-            deadline,
-            idle: Arc::new(Mutex::new(Vec::new())),
-            turns: Arc::new(Semaphore::new(CONNECTIONS)),
-        }
+        Self::behind(Door::Socket(socket), deadline)
+    }
+
+    /// A client of the gateway that the configuration names.
+    pub fn of(cluster: &config::Cluster) -> Result<Self, DoorError> {
+        Ok(Self::behind(Door::of(cluster)?, Duration::from_secs(cluster.deadline_s)))
+    }
+
+    /// A client of the gateway behind `door`; connects at the first call.
+    pub fn behind(door: Door, deadline: Duration) -> Self {
+        let (kept, lanes, silence) = (Kept::default(), Lanes::default(), Silence::default());
+        Self { shared: Arc::new(Shared { door, deadline, kept, lanes, silence }) }
     }
 
     /// Makes one call.
     pub async fn call(&self, call: &Call) -> Result<Answer, GatewayError> {
-        let asked = async {
-            let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
-            // A kept connection may have died with the gateway since; then one fresh try is made.
-            // Sending a call twice is harmless: every call that writes is idempotent by its job id.
-            let kept = self.idle.lock().await.pop(); // A guard in the condition would outlive it.
-            if let Some(kept) = kept
-                && let Ok(answer) = self.ask(kept, call).await
-            {
-                return Ok(answer);
+        let shared = &self.shared;
+        shared.silence.check()?;
+        match tokio::time::timeout(shared.deadline, shared.ask_in_turn(call)).await {
+            Err(_) => {
+                // The others that are kept may be as dead; and is anybody there at all?
+                shared.kept.clear();
+                silence::suspect(shared);
+                Err(GatewayError::Deadline(shared.deadline))
             }
-            let fresh = Connection::open(&self.socket).await?;
-            self.ask(fresh, call).await
-        };
-        match tokio::time::timeout(self.deadline, asked).await {
-            Err(_) => Err(GatewayError::Deadline(self.deadline)),
             Ok(Ok(Answer::Refused(refusal))) => Err(GatewayError::Refused(refusal)),
             Ok(answer) => answer,
         }
     }
-
-    async fn ask(&self, mut connection: Connection, call: &Call) -> Result<Answer, GatewayError> {
-        connection.send(call).await.map_err(GatewayError::Unreachable)?;
-        let answer: Answer = connection.receive().await.map_err(GatewayError::Unreachable)?;
-        self.idle.lock().await.push(connection);
-        Ok(answer)
-    }
 }
 
-impl Connection {
-    async fn open(socket: &std::path::Path) -> Result<Self, GatewayError> {
-        let stream = UnixStream::connect(socket).await.map_err(GatewayError::Unreachable)?;
-        let (read, out) = stream.into_split();
-        let mut connection = Self { lines: BufReader::new(read), out };
-        let hello = Hello { version: PROTOCOL_VERSION };
-        connection.send(&hello).await.map_err(GatewayError::Unreachable)?;
-        let line = connection.line().await.map_err(GatewayError::Unreachable)?;
-        if serde_json::from_str::<Welcome>(&line).is_ok() {
-            return Ok(connection);
+impl Shared {
+    async fn ask_in_turn(&self, call: &Call) -> Result<Answer, GatewayError> {
+        let _turn = self.lanes.turn(call).await;
+        // Whoever had the turn before may have found out.
+        self.silence.check()?;
+        // A kept connection may have died with the gateway since; then one fresh try is made. What
+        // the dead one was told may have been carried out all the same, so this is only for calls
+        // that say how things shall be, which may be sent any number of times.
+        if lane::may_be_sent_twice(call)
+            && let Some(kept) = self.kept.take()
+            && let Ok(answer) = self.ask(kept, call).await
+        {
+            return Ok(answer);
         }
-        match serde_json::from_str::<Answer>(&line) {
-            Ok(Answer::Refused(refusal)) => Err(GatewayError::Refused(refusal)),
-            _ => match serde_json::from_str::<Refusal>(&line) {
-                Ok(refusal) => Err(GatewayError::Refused(refusal)),
-                Err(_) => Err(GatewayError::OutOfTurn),
-            },
-        }
+        let fresh = Connection::open(&self.door).await?;
+        self.ask(fresh, call).await
     }
 
-    async fn send(&mut self, value: &impl serde::Serialize) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(value)?;
-        line.push(b'\n');
-        self.out.write_all(&line).await
-    }
-
-    async fn receive<T: serde::de::DeserializeOwned>(&mut self) -> std::io::Result<T> {
-        Ok(serde_json::from_str(&self.line().await?)?)
-    }
-
-    async fn line(&mut self) -> std::io::Result<String> {
-        let mut line = String::new();
-        let bound = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
-        let got = (&mut self.lines).take(bound).read_line(&mut line).await?;
-        if got == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(line)
+    async fn ask(&self, mut connection: Connection, call: &Call) -> Result<Answer, GatewayError> {
+        let answer = connection.ask(call).await.map_err(GatewayError::Unreachable)?;
+        self.kept.keep(connection);
+        Ok(answer)
     }
 }
 

@@ -99,10 +99,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 fn app(config: Config, databases: &Databases) -> anyhow::Result<App> {
-    let gateway = Gateway::new(
-        config.cluster.gateway_socket.clone(),
-        Duration::from_secs(config.cluster.deadline_s),
-    );
+    let gateway = Gateway::of(&config.cluster).context("the way to the Slurm gateway")?;
     Ok(App {
         config: Arc::new(config),
         db: databases.app.clone(),

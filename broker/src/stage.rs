@@ -5,7 +5,6 @@ mod policy;
 mod slurm;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use accounting::ledger;
 use accounting::rate_card::{self, NewRate, NewRateCard};
@@ -311,7 +310,7 @@ fn app(db: &PgPool, dir: &std::path::Path) -> App {
     std::fs::write(&config, text).unwrap();
     let config = crate::config::Config::read(&config).unwrap();
     App {
-        gateway: Gateway::new(config.cluster.gateway_socket.clone(), Duration::from_secs(5)),
+        gateway: Gateway::of(&config.cluster).unwrap(),
         config: Arc::new(config),
         db: db.clone(),
         clock: Clock::manual(day(7, 1)),

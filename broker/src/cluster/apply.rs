@@ -114,7 +114,7 @@ async fn write(app: &App, calls: &[Call]) -> Result<(), GatewayError> {
 /// True if there is no use in asking for more now.
 fn says_nothing(error: &GatewayError) -> bool {
     match error {
-        GatewayError::Unreachable(_) | GatewayError::Deadline(_) => true,
+        GatewayError::Unreachable(_) | GatewayError::Deadline(_) | GatewayError::Silent(_) => true,
         GatewayError::Refused(refusal) => refusal.code.retry_helps(),
         GatewayError::OutOfTurn => false,
     }

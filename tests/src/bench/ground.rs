@@ -49,7 +49,7 @@ impl Ground {
         std::fs::create_dir_all(&config.state_dir)?;
         let databases = Databases::open(&config, Stay::Serve).await?;
         databases.fit_job_ids(&config).await?;
-        let socket = config.cluster.gateway_socket.clone();
+        let socket = workspace.path().join("gateway.sock");
         let gateway = FakeGateway::start(&socket, FakePlan::default(), Clock::System)?;
         let app = App {
             gateway: Gateway::new(socket, Duration::from_secs(config.cluster.deadline_s)),
