@@ -50,6 +50,7 @@ fn pages(language: Language) -> Vec<(&'static str, Markup)> {
         ("project", page::project::render(&sample::project(), &member)),
         ("job", page::job::render(&sample::confidential_job(), &member)),
         ("job-waiting", page::job::render(&sample::running_job(), &member)),
+        ("job-array", page::job::render(&sample::array_job(), &operator)),
         ("job-refused", page::job::render(&sample::refused_job(), &operator)),
         ("operator", page::operator::render(&sample::operator(), &operator)),
         ("operator-quiet", page::operator::render(&sample::quiet_operator(), &operator)),

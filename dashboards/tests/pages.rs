@@ -23,6 +23,7 @@ fn pages(frame: &Frame) -> Vec<(&'static str, String)> {
         ("job", page::job::render(&sample::confidential_job(), frame)),
         ("job that waits", page::job::render(&sample::running_job(), frame)),
         ("job refused", page::job::render(&sample::refused_job(), frame)),
+        ("job array", page::job::render(&sample::array_job(), frame)),
         ("operator", page::operator::render(&sample::operator(), frame)),
         ("quiet operator", page::operator::render(&sample::quiet_operator(), frame)),
         ("finance", page::finance::render(&sample::finance(), frame)),
@@ -191,6 +192,33 @@ fn an_outsider_sees_neither_script_nor_name() {
 fn a_member_sees_the_script_as_text() {
     let html = page::job::render(&sample::confidential_job(), &frame(Language::English, &[]));
     assert!(html.into_string().contains("&gt; &quot;$OUT/log&quot;"));
+}
+
+#[test]
+fn an_array_tells_its_tasks_what_it_waits_for_who_keeps_it_and_its_extensions() {
+    let html =
+        page::job::render(&sample::array_job(), &frame(Language::English, &[])).into_string();
+    for told in [
+        "20, at most 4 at once",
+        "Begins no earlier than",
+        "prepare",
+        "must have succeeded",
+        "Waits for other jobs to end",
+        "Held by an operator since",
+        "a new driver is installed",
+        "the cooling fails",
+        "In force",
+        "Slurm allows 60 minutes at most",
+        "task 3",
+        "10000002",
+    ] {
+        assert!(html.contains(told), "{told:?} is not told");
+    }
+    let single = page::job::render(&sample::running_job(), &frame(Language::English, &[]));
+    let single = single.into_string();
+    for untold in ["Tasks", "Begins no earlier", "More time", "Suspended by"] {
+        assert!(!single.contains(untold), "{untold:?} is told of a single job");
+    }
 }
 
 #[test]

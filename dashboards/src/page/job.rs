@@ -2,6 +2,7 @@
 //!
 //! For every class of data the page has figures about the job and never a word of what it wrote.
 
+mod life;
 mod metered;
 mod walk;
 
@@ -108,6 +109,7 @@ fn facts(l: Language, view: &JobView) -> Markup {
             div { dt { (l.say(shared::CLASS)) } dd { (view.class) } }
             div { dt { (l.say(shared::GPUS)) } dd { (view.gpu_count) } }
             div { dt { (l.say(text::WALL_TIME)) } dd { (figure::duration(view.wall_time_s)) } }
+            (life::asked(l, view))
             div { dt { (l.say(text::JOB_PLAN)) } dd { code { (view.job_plan_id) } } }
         }
     }
@@ -122,11 +124,13 @@ fn attempt_section(l: Language, view: &JobView, attempt: &AttemptView, number: u
                 " " (part::attempt_state(l, &attempt.state, attempt.slurm_state.as_deref()))
             }
             (walk::render(l, view, attempt))
+            (life::tasks(l, attempt, number))
             h3 { (l.say(text::HOLD)) }
             @match &attempt.hold {
                 Some(hold) => { (hold_facts(l, hold)) },
                 None => { p.quiet { (l.say(text::NO_HOLD)) } },
             }
+            (life::extensions(l, attempt))
             h3 { (l.say(text::CHARGES)) }
             @if attempt.runs.is_empty() {
                 p.quiet { (l.say(text::NO_CHARGES)) }
@@ -170,7 +174,12 @@ fn runs(l: Language, attempt: &AttemptView, number: usize) -> Markup {
     html! {
         (part::table(&caption, l.say(text::RUNS), &head, html! {
             tbody { @for run in &attempt.runs { tr {
-                th scope="row" { (run.db_index) }
+                th scope="row" {
+                    (run.db_index)
+                    @if let Some(task_no) = run.task_no {
+                        " · " (l.fill(text::TASK_NO, &[("number", &task_no.to_string())]))
+                    }
+                }
                 td { (run.state) }
                 td { (moment::at_second(run.started_at)) }
                 td { (moment::at_second(run.ended_at)) }

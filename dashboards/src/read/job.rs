@@ -7,6 +7,10 @@ use record::{GpuSeconds, MicroSek};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+mod life;
+
+pub use life::{ExtensionLine, Kept, Life, NeedLine, TaskLine};
+
 use super::{
     PersonRef, ProjectRef, Reader, gpu_seconds,
     metering::{self, Metered},
@@ -31,10 +35,18 @@ pub struct JobView {
     pub class: String,
     /// The partition it runs on.
     pub partition: String,
-    /// GPUs asked for.
+    /// GPUs asked for, of each task.
     pub gpu_count: i64,
-    /// The longest it may run, in seconds.
+    /// The longest it may run, in seconds, without extensions.
     pub wall_time_s: i64,
+    /// Its tasks; above 1 it is an array.
+    pub task_count: i64,
+    /// Most tasks that run at once, where that was bounded.
+    pub tasks_at_once: Option<i64>,
+    /// Slurm does not start it before.
+    pub begin_at: Option<DateTime<Utc>>,
+    /// Other jobs that must have ended first.
+    pub needs: Vec<NeedLine>,
     /// The script; `None` for a [`Reader::Outsider`].
     pub script: Option<String>,
     /// The staging links it needs.
@@ -76,6 +88,8 @@ pub struct AttemptView {
     pub exit_code: Option<i32>,
     /// How often Slurm started the script.
     pub start_count: i32,
+    /// Who keeps it from going on, more time for it, and its tasks.
+    pub life: Life,
     /// What was set aside for it.
     pub hold: Option<HoldLine>,
     /// The runs Slurm recorded and what each cost.
@@ -110,6 +124,8 @@ pub struct RunLine {
     pub run_id: Uuid,
     /// Slurm's key of the record.
     pub db_index: i64,
+    /// The task of the array that ran.
+    pub task_no: Option<i32>,
     /// When it started.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -166,7 +182,7 @@ pub async fn read(
         select case when $2 then p.name end as name, case when $2 then p.script end as script,
             p.project_id, j.slug, j.title, j.data_class = 'confidential' as "confidential!",
             p.person_id, n.name as "person_name?", p.planned_at, p.class, p.partition, p.gpu_count,
-            p.wall_time_s, p.link_ids
+            p.wall_time_s, p.task_count, p.tasks_at_once, p.begin_at, p.link_ids
         from broker.job_plan p
             join quotas.project j using (project_id)
             left join record.person n using (person_id)
@@ -193,15 +209,20 @@ pub async fn read(
         partition: plan.partition,
         gpu_count: i64::from(plan.gpu_count),
         wall_time_s: plan.wall_time_s,
+        task_count: i64::from(plan.task_count),
+        tasks_at_once: plan.tasks_at_once.map(i64::from),
+        begin_at: plan.begin_at,
+        needs: life::needs(&mut *tx, job_plan_id, reader).await?,
         script: plan.script,
         links: project::links(&mut *tx, &plan.link_ids).await?,
-        attempts: attempts(tx, job_plan_id, now).await?,
+        attempts: attempts(tx, job_plan_id, reader, now).await?,
     }))
 }
 
 async fn attempts(
     tx: &mut PgConnection,
     job_plan_id: Uuid,
+    reader: Reader,
     now: DateTime<Utc>,
 ) -> Result<Vec<AttemptView>, sqlx::Error> {
     let rows = sqlx::query!(
@@ -238,6 +259,7 @@ async fn attempts(
             settled_at: row.settled_at,
             exit_code: row.exit_code,
             start_count: row.start_count,
+            life: life::of_attempt(&mut *tx, row.attempt_id, reader).await?,
             hold: hold(&mut *tx, row.hold_id).await?,
             runs: runs(&mut *tx, row.hold_id).await?,
             metered: metered.remove(&row.attempt_id).unwrap_or_default(),
@@ -249,8 +271,10 @@ async fn attempts(
 async fn hold(tx: &mut PgConnection, hold_id: Uuid) -> Result<Option<HoldLine>, sqlx::Error> {
     let row = sqlx::query!(
         r#"
-        select h.state::text as "state!", h.gpu_seconds, h.usek, h.expires_at,
-            c.name as rate_card_name, r.price_usek_per_gpu_hour, r.factor_ppm
+        select h.state::text as "state!",
+            h.gpu_seconds + h.extended_gpu_seconds as "gpu_seconds!",
+            h.usek + h.extended_usek as "usek!",
+            greatest(h.expires_at, h.extended_until) as "expires_at!", c.name as rate_card_name, r.price_usek_per_gpu_hour, r.factor_ppm
         from accounting.hold h
             join accounting.rate r using (rate_id)
             join accounting.rate_card c using (rate_card_id)
@@ -277,10 +301,13 @@ async fn hold(tx: &mut PgConnection, hold_id: Uuid) -> Result<Option<HoldLine>, 
 async fn runs(tx: &mut PgConnection, hold_id: Uuid) -> Result<Vec<RunLine>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select r.run_id, r.db_index, r.started_at, r.ended_at, r.gpu_count, r.state, r.gpu_seconds,
+        select r.run_id, r.db_index, t.task_no as "task_no?", r.started_at, r.ended_at, r.gpu_count, r.state, r.gpu_seconds,
             r.chargeable, c.gpu_seconds as "charged!", c.usek as "charged_usek!",
             l.gpu_seconds as "cleared!", l.usek as "cleared_usek!", o.gpu_seconds as "overrun!"
         from accounting.run r
+            left join broker.attempt a on a.hold_id = r.hold_id
+            left join broker.task t
+                on t.attempt_id = a.attempt_id and t.slurm_job_id = r.slurm_job_id
             cross join lateral (
                 select coalesce(sum(paid.gpu_seconds), 0)::bigint as gpu_seconds,
                     coalesce(sum(paid.usek), 0)::bigint as usek
@@ -311,6 +338,7 @@ async fn runs(tx: &mut PgConnection, hold_id: Uuid) -> Result<Vec<RunLine>, sqlx
             Ok(RunLine {
                 run_id: row.run_id,
                 db_index: row.db_index,
+                task_no: row.task_no,
                 started_at: row.started_at,
                 ended_at: row.ended_at,
                 gpu_count: row.gpu_count,

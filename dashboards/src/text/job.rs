@@ -38,6 +38,31 @@ texts! {
         "Slurm started the script {count} times. Every run is charged by what Slurm recorded.",
         "Slurm startade skriptet {count} gånger. Varje körning debiteras enligt Slurms uppgifter.";
 
+    TASKS: "Tasks", "Deluppgifter";
+    TASKS_AT_ONCE: "{count}, at most {most} at once", "{count}, högst {most} samtidigt";
+    TASK_NO: "task {number}", "deluppgift {number}";
+    TASK: "Task", "Deluppgift";
+    TASKS_SEEN: "Tasks that Slurm has split off", "Deluppgifter som Slurm har delat ut";
+    BEGINS: "Begins no earlier than", "Börjar tidigast";
+    WAITS_FOR: "Waits for", "Väntar på";
+    MUST_END: "must have ended", "ska ha avslutats";
+    MUST_SUCCEED: "must have succeeded", "ska ha lyckats";
+    MUST_FAIL: "must have failed", "ska ha misslyckats";
+    WAITS_FOR_JOBS:
+        "Waits for other jobs to end. It starts when they have ended as asked, and is cancelled if that can no longer be.",
+        "Väntar på att andra jobb avslutas. Det startar när de har avslutats som begärts, och avbryts om det inte längre är möjligt.";
+    KEPT_BY_MEMBER: "Held by a member since", "Kvarhållet av en medlem sedan";
+    KEPT_BY_OPERATOR: "Held by an operator since", "Kvarhållet av driften sedan";
+    SUSPENDED:
+        "Suspended by an operator. Its suspended seconds are not charged, and it keeps its GPUs. Since",
+        "Pausat av driften. Pausade sekunder debiteras inte, och jobbet behåller sina GPU:er. Sedan";
+    EXTENSIONS: "More time", "Mer tid";
+    EXTENDED_BY: "Longer by", "Förlängt med";
+    ASKED_AT: "Asked for", "Begärt";
+    EXTENSION_IN_FORCE: "In force", "Gäller";
+    EXTENSION_ON_ITS_WAY: "On its way to Slurm", "På väg till Slurm";
+    EXTENSION_REFUSED: "Refused by Slurm, given back", "Avvisat av Slurm, återlämnat";
+
     HOLD: "Hold", "Avsättning";
     NO_HOLD: "Nothing is held for this attempt.", "Ingenting är avsatt för försöket.";
     RATE_CARD: "Rate card", "Prislista";

@@ -1,7 +1,7 @@
 //! Jobs made by hand.
 
 use dashboards::read::{
-    job::{AttemptView, HoldLine, JobView, RunLine},
+    job::{AttemptView, ExtensionLine, HoldLine, JobView, Kept, Life, NeedLine, RunLine, TaskLine},
     metering::Metered,
     project::LinkLine,
 };
@@ -54,10 +54,12 @@ fn attempt() -> AttemptView {
         settled_at: Some(at("2027-03-03T09:02:15Z")),
         exit_code: Some(0),
         start_count: 1,
+        life: Life::default(),
         hold: Some(hold()),
         runs: vec![RunLine {
             run_id: id(22),
             db_index: 88_123,
+            task_no: None,
             started_at: at("2027-03-03T08:24:40Z"),
             ended_at: at("2027-03-03T09:02:11Z"),
             gpu_count: 2,
@@ -96,6 +98,10 @@ pub(crate) fn confidential_job() -> JobView {
         partition: "confidential".to_owned(),
         gpu_count: 2,
         wall_time_s: 3_600,
+        task_count: 1,
+        tasks_at_once: None,
+        begin_at: None,
+        needs: Vec::new(),
         script: Some(SCRIPT.to_owned()),
         links: vec![link("verified")],
         attempts: vec![attempt()],
@@ -154,6 +160,52 @@ pub(crate) fn refused_job() -> JobView {
         script: None,
         links: Vec::new(),
         attempts: vec![lost, refused],
+        ..confidential_job()
+    }
+}
+
+/// An array that waits for another job, is held by an operator and has asked for more time; one of its
+/// tasks is suspended.
+pub(crate) fn array_job() -> JobView {
+    let since = at("2027-03-03T08:30:00Z");
+    let kept = |why: &str| Kept { since, by_operator: true, why: Some(why.to_owned()) };
+    let extension = |refusal: Option<&str>| ExtensionLine {
+        extra_s: 1_800,
+        gpu_seconds: seconds(20 * 2 * 1_800),
+        usek: usek(1_000_000_000),
+        wanted_at: since,
+        granted_at: refusal.is_none().then_some(since),
+        refusal: refusal.map(str::to_owned),
+    };
+    let task = |task_no: i32, slurm_state: &str| TaskLine {
+        task_no,
+        slurm_job_id: 10_000_001 + i64::from(task_no),
+        slurm_state: slurm_state.to_owned(),
+        started_at: Some(since),
+        ended_at: None,
+        exit_code: None,
+    };
+    let life = Life {
+        kept: Some(kept("a new driver is installed")),
+        suspended: Some(kept("the cooling fails")),
+        extensions: vec![extension(None), extension(Some("Slurm allows 60 minutes at most"))],
+        tasks: vec![task(0, "SUSPENDED"), task(1, "RUNNING")],
+    };
+    let mut waiting = AttemptView { state: "submitted".to_owned(), life, ..attempt() };
+    waiting.runs[0].task_no = Some(3);
+    let need = |condition: &str, state: &str| NeedLine {
+        job_plan_id: id(26),
+        name: Some("prepare".to_owned()),
+        condition: condition.to_owned(),
+        state: state.to_owned(),
+        slurm_state: Some("RUNNING".to_owned()),
+    };
+    JobView {
+        task_count: 20,
+        tasks_at_once: Some(4),
+        begin_at: Some(since),
+        needs: vec![need("succeeded", "running"), need("ended", "settled")],
+        attempts: vec![waiting],
         ..confidential_job()
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use agency::{agency, agency_in_dry_run, new_agency};
 pub(crate) use crisis::{crisis, proposed_crisis};
 pub(crate) use finance::finance;
 pub(crate) use fund::{broken_fund, fund};
-pub(crate) use job::{confidential_job, refused_job, running_job};
+pub(crate) use job::{array_job, confidential_job, refused_job, running_job};
 pub(crate) use operator::{operator, quiet_operator};
 pub(crate) use project::{home, project};
 pub(crate) use why::{why_job, why_project};

@@ -101,6 +101,7 @@ fn waiting(l: Language, view: &JobView, attempt: &AttemptView) -> Markup {
     let held = matches!(attempt.state.as_str(), "admitted" | "submitted");
     let waits = held || attempt.state == "released";
     html! {
+        (super::life::kept(l, view, attempt, waits))
         @if attempt.held_back && waits { p.notice.warn { (l.say(text::HELD_BACK)) } }
         @if held && !unverified.is_empty() {
             p.notice { (l.fill(text::WAITS_FOR_LINKS, &[("links", &unverified.join(", "))])) }
