@@ -15,8 +15,9 @@
 #include "release.h"
 #include "shim.h"
 
-/* Exported by every libslurm we know but in no header: looked up weakly, so that it may vanish. */
+/* Exported by every libslurm we know, by one of these names, but in no header: looked up weakly. */
 extern const char *slurm_job_reason_string(int reason) __attribute__((weak));
+extern const char *slurm_job_state_reason_string(int reason) __attribute__((weak)); /* 24.11 */
 
 uint32_t shim_header_release(void)
 {
@@ -194,7 +195,9 @@ void shim_job_view(const shim_jobs_reply *reply, uint32_t index, shim_job *view)
 	const slurm_job_info_t *job = job_at(reply, index);
 	const char *reason = NULL;
 
-	if (slurm_job_reason_string)
+	if (slurm_job_state_reason_string)
+		reason = slurm_job_state_reason_string((int) job->state_reason);
+	else if (slurm_job_reason_string)
 		reason = slurm_job_reason_string((int) job->state_reason);
 	*view = (shim_job) {
 		.submitted_at = job->submit_time,
