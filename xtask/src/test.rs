@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     // The stories start the programs by path, so these must be there and new.
     step::must(step::cargo(&["build", "--workspace"]))?;
     let postgres = Postgres::start()?;
-    step::pass_on(nextest(&postgres, &["--workspace"], arguments))
+    step::pass_on(nextest(&postgres, &[], arguments))
 }
 
 /// `test --slurm SUITE [--full] [arguments of cargo nextest run]`.
@@ -34,11 +34,12 @@ fn on_release(arguments: &[&str]) -> Outcome {
     tools::NEXTEST.install()?;
     let release = Release::prepare(suite)?;
     step::must(step::cargo(&["build", "--workspace"]))?;
-    let report = step::target().join("nextest").join(STORY).join("junit.xml");
+    // nextest's own folder, which does not follow cargo's target folder.
+    let report = step::root().join("target/nextest").join(STORY).join("junit.xml");
     // What an earlier run said must not be taken for this one's.
     let _absent = fs::remove_file(&report);
     let postgres = Postgres::start()?;
-    let command = nextest(&postgres, &["--package", "tests", "--profile", STORY], rest);
+    let command = nextest(&postgres, &["--profile", STORY], rest);
     let code = step::pass_on(release.around(&command))?;
     let said = fs::read_to_string(&report).ok().and_then(|report| summary(&report));
     let said = said.unwrap_or_else(|| "no test was run".to_owned());
@@ -47,7 +48,7 @@ fn on_release(arguments: &[&str]) -> Outcome {
 }
 
 fn nextest(postgres: &Postgres, options: &[&str], arguments: &[&str]) -> Command {
-    let mut command = step::cargo(&["nextest", "run"]);
+    let mut command = step::cargo(&["nextest", "run", "--workspace"]);
     command.args(options);
     for argument in arguments {
         match *argument {
