@@ -32,7 +32,7 @@ pub async fn latency() -> Result<Value> {
 }
 
 /// Opens a link to a directory that is not there.
-async fn hopeless_link(story: &Story) -> Result<uuid::Uuid> {
+pub(super) async fn hopeless_link(story: &Story) -> Result<uuid::Uuid> {
     let environments = story.people.anna.get("/v1/environments").await?;
     let link_id = id::fresh();
     let link = json!({

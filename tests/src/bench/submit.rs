@@ -1,128 +1,141 @@
-//! Submissions per second: the gateway against a loop of `sbatch` on the same cluster.
+//! Submissions per second, by every way there is: libslurm alone, our gateway, `sbatch`, slurmrestd,
+//! and the whole broker from the API to Slurm.
+//!
+//! The first four take turns on one cluster while mimerd is stopped in its tracks; the broker takes
+//! turns with `sbatch` on another, where it does all its work. All jobs are held: the scheduler is
+//! not what is measured.
 
-use std::time::Instant;
+mod bare;
+mod broker;
+mod gateway;
+mod restd;
+mod sbatch;
 
-use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
+
+use anyhow::Result;
 use serde_json::{Value, json};
-use slurm_wire::{Answer, Call, Hello, JobSpec, PROTOCOL_VERSION, Welcome};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 
 use super::{percentile, rounded};
-use crate::site::{ACCOUNT, Site};
+use crate::site::Site;
 
-/// Rounds in which both take their turn.
-const ROUNDS: u32 = 5;
-/// Submissions of each in one round.
-const JOBS: u32 = 100;
-/// Connections to the gateway at once.
-const CONNECTIONS: u32 = 4;
+use bare::BareLibslurm;
+use broker::Broker;
+use restd::Restd;
 
-/// Measures both and returns medians over the rounds and their ratio.
-pub async fn submit() -> Result<Value> {
+/// Rounds in which every way takes its turn.
+const ROUNDS: usize = 5;
+/// Submissions of each way in one turn.
+const JOBS: u32 = 120;
+/// The first id of a job of the bench's own; the broker's own sequence stays below.
+const FIRST_ID: u32 = 200_000;
+
+/// Jobs per second of each way, round by round.
+#[derive(Default)]
+struct Rates(BTreeMap<String, Vec<f64>>);
+
+impl Rates {
+    fn note(&mut self, way: &str, at_once: u32, seconds: f64) {
+        let rate = f64::from(JOBS) / seconds;
+        eprintln!("{way} x{at_once}: {rate:.0}/s");
+        self.0.entry(format!("{way}_x{at_once}")).or_default().push(rate);
+    }
+
+    /// The median of one way at one concurrency.
+    fn median(&mut self, name: &str) -> f64 {
+        self.0.get_mut(name).map_or(f64::NAN, |rates| percentile(rates, 50))
+    }
+
+    /// The best median of a way over its concurrencies.
+    fn best(&mut self, way: &str) -> f64 {
+        let prefix = format!("{way}_x");
+        let names: Vec<String> =
+            self.0.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+        names.iter().map(|name| self.median(name)).fold(f64::NAN, f64::max)
+    }
+
+    /// Every median, and per way the best and where it was reached.
+    fn told(mut self) -> Value {
+        let names: Vec<String> = self.0.keys().cloned().collect();
+        let medians: BTreeMap<String, f64> =
+            names.into_iter().map(|name| (name.clone(), rounded(self.median(&name), 0))).collect();
+        let [libslurm, held, gateway, sbatch, restd, broker, beside] = [
+            "libslurm",
+            "libslurm_and_hold",
+            "gateway",
+            "sbatch",
+            "slurmrestd",
+            "broker",
+            "sbatch_beside_broker",
+        ]
+        .map(|way| self.best(way));
+        json!({
+            "bench": "submit",
+            "rounds": ROUNDS,
+            "jobs_per_turn": JOBS,
+            "libslurm_per_s": rounded(libslurm, 0),
+            "libslurm_and_hold_per_s": rounded(held, 0),
+            "gateway_per_s": rounded(gateway, 0),
+            "broker_per_s": rounded(broker, 0),
+            "sbatch_per_s": rounded(sbatch, 0),
+            "sbatch_beside_broker_per_s": rounded(beside, 0),
+            "slurmrestd_per_s": rounded(restd, 0),
+            "gateway_to_libslurm": rounded(gateway / libslurm, 2),
+            "gateway_to_libslurm_and_hold": rounded(gateway / held, 2),
+            "broker_to_sbatch": rounded(broker / beside, 2),
+            "medians": medians,
+        })
+    }
+}
+
+/// Measures every way and returns medians over the rounds and their ratios.
+pub async fn submit(is_small: bool) -> Result<Value> {
+    let rounds = if is_small { 1 } else { ROUNDS };
+    let mut rates = Rates::default();
+    towards_slurm(&mut rates, rounds).await?;
+    through_broker(&mut rates, rounds).await?;
+    Ok(rates.told())
+}
+
+/// libslurm, the gateway, `sbatch` and slurmrestd, while the broker does nothing.
+async fn towards_slurm(rates: &mut Rates, rounds: usize) -> Result<()> {
     let site = Site::kept_by_hand(1).await?;
-    let (mut gateway, mut sbatch) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
-        gateway.push(through_gateway(&site, 200_000 + round * JOBS).await?);
-        sbatch.push(by_sbatch(&site)?);
-        eprintln!(
-            "round {round}: gateway {:.0}/s, sbatch {:.0}/s",
-            gateway[round as usize], sbatch[round as usize]
-        );
-    }
-    site.stop().await?;
-    let (gateway_per_s, sbatch_per_s) = (percentile(&mut gateway, 50), percentile(&mut sbatch, 50));
-    Ok(json!({
-        "bench": "submit",
-        "rounds": ROUNDS,
-        "jobs_per_round": JOBS,
-        "gateway_connections": CONNECTIONS,
-        "sbatch_at_once": 1,
-        "gateway_per_s": rounded(gateway_per_s, 0),
-        "sbatch_per_s": rounded(sbatch_per_s, 0),
-        "ratio": rounded(gateway_per_s / sbatch_per_s, 2),
-    }))
-}
-
-/// Submits [`JOBS`] held jobs over [`CONNECTIONS`] connections; returns jobs per second.
-async fn through_gateway(site: &Site, first_id: u32) -> Result<f64> {
-    let each = JOBS / CONNECTIONS;
-    let started = Instant::now();
-    let mut connections = tokio::task::JoinSet::new();
-    for connection in 0..CONNECTIONS {
-        let socket = site.gateway_socket();
-        let from = first_id + connection * each;
-        let jobs: Vec<JobSpec> = (from..from + each).map(|id| job(site, id)).collect();
-        connections.spawn(async move { submit_all(&socket, jobs).await });
-    }
-    while let Some(done) = connections.join_next().await {
-        done.context("a connection")??;
-    }
-    Ok(f64::from(each * CONNECTIONS) / started.elapsed().as_secs_f64())
-}
-
-async fn submit_all(socket: &std::path::Path, jobs: Vec<JobSpec>) -> Result<()> {
-    let (read, mut write) = UnixStream::connect(socket).await?.into_split();
-    let mut lines = BufReader::new(read).lines();
-    let hello = serde_json::to_string(&Hello { version: PROTOCOL_VERSION })?;
-    write.write_all(format!("{hello}\n").as_bytes()).await?;
-    let welcome = lines.next_line().await?.context("no welcome")?;
-    let _welcome: Welcome = serde_json::from_str(&welcome)?;
-    for job in jobs {
-        let call = serde_json::to_string(&Call::Submit(Box::new(job)))?;
-        write.write_all(format!("{call}\n").as_bytes()).await?;
-        let answer = lines.next_line().await?.context("no answer")?;
-        match serde_json::from_str(&answer)? {
-            Answer::Submitted(submitted) => ensure!(!submitted.adopted, "{submitted:?}"),
-            other => bail!("a submission was answered {other:?}"),
+    let bare = BareLibslurm::build(&site)?;
+    let restd = Restd::start(&site).await?;
+    site.pause_mimerd()?;
+    let mut next_id = FIRST_ID;
+    let mut ids = || {
+        next_id += JOBS;
+        next_id - JOBS
+    };
+    for _ in 0..rounds {
+        for threads in [1, 4, 8] {
+            rates.note("libslurm", threads, bare.submit(&site, threads, ids(), false)?);
+            rates.note("libslurm_and_hold", threads, bare.submit(&site, threads, ids(), true)?);
+            rates.note("gateway", threads, gateway::submit(&site, threads, ids()).await?);
+        }
+        for at_once in [1, 8] {
+            rates.note("sbatch", at_once, sbatch::submit(&site, at_once).await?);
+            rates.note("slurmrestd", at_once, restd.submit(at_once).await?);
         }
     }
-    Ok(())
+    site.resume_mimerd()?;
+    drop(restd);
+    site.stop().await
 }
 
-/// The same jobs by forking `sbatch`, one after the other; returns jobs per second.
-fn by_sbatch(site: &Site) -> Result<f64> {
-    let cluster = site.cluster()?;
-    let work_dir = site.area().join("work");
-    let uid = site.project_user().uid.to_string();
-    let gid = site.project_user().gid.to_string();
-    let started = Instant::now();
-    for _ in 0..JOBS {
-        let output = cluster
-            .command("sbatch")
-            .args(["--hold", "--time=2", "--gres=gpu:h200:1", "--partition=confidential"])
-            .args(["--uid", &uid, "--gid", &gid, "--account", ACCOUNT, "--wrap=true"])
-            .arg("--chdir")
-            .arg(&work_dir)
-            .output()?;
-        ensure!(output.status.success(), "sbatch: {}", String::from_utf8_lossy(&output.stderr));
+/// The whole broker, and `sbatch` beside it.
+async fn through_broker(rates: &mut Rates, rounds: usize) -> Result<()> {
+    let site = Site::real(1).await?;
+    let broker = Broker::begin(&site).await?;
+    for _ in 0..rounds {
+        for clients in [1, 8, 16] {
+            rates.note("broker", clients, broker.submit(&site, clients).await?);
+        }
+        for at_once in [1, 8] {
+            let seconds = sbatch::submit_research(&site, at_once).await?;
+            rates.note("sbatch_beside_broker", at_once, seconds);
+        }
     }
-    Ok(f64::from(JOBS) / started.elapsed().as_secs_f64())
-}
-
-fn job(site: &Site, job_id: u32) -> JobSpec {
-    let user = site.project_user();
-    JobSpec {
-        job_id,
-        key: format!("mimer:bench:{job_id}"),
-        uid: user.uid,
-        gid: user.gid,
-        account: ACCOUNT.to_owned(),
-        partition: "confidential".to_owned(),
-        qos: None,
-        name: "bench".to_owned(),
-        time_limit_min: 2,
-        gpu_count: 1,
-        gpu_type: "h200".to_owned(),
-        cpu_count: 1,
-        memory_mib: None,
-        work_dir: site.area().join("work").display().to_string(),
-        script: "#!/bin/sh\ntrue\n".to_owned(),
-        environment: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
-        deadline: None,
-        reservation: None,
-        whole_node: false,
-        begin_at: None,
-        array: None,
-    }
+    site.stop().await
 }

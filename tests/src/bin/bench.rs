@@ -15,7 +15,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Name {
-    /// Submissions per second: through the gateway, and by a loop of sbatch.
+    /// Submissions per second by every way: libslurm, gateway, broker, sbatch, slurmrestd.
     Submit,
     /// Admissions per second against the bare transaction on the same PostgreSQL.
     Admit,
@@ -43,7 +43,7 @@ async fn measure(arguments: &Arguments) -> Result<serde_json::Value> {
     match arguments.name {
         Name::Admit => testbed::bench::admit(arguments.small).await,
         Name::Diff => testbed::bench::diff(arguments.small).await,
-        Name::Submit => testbed::bench::submit().await,
+        Name::Submit => testbed::bench::submit(arguments.small).await,
         Name::Latency => testbed::bench::latency().await,
     }
 }
