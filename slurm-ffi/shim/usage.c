@@ -83,6 +83,13 @@ int shim_db_usage(shim_db *db, const char *cluster, int64_t from, int64_t until,
 	slurm_list_append(wanted.cluster_list, (void *) cluster);
 	wanted.usage_start = (time_t) from;
 	wanted.usage_end = (time_t) until;
+	/* Without the first there are no rows at all; the second is for who has left meanwhile. */
+#if RELEASE_FROM(24, 11)
+	wanted.flags = ASSOC_COND_FLAG_WITH_USAGE | ASSOC_COND_FLAG_WITH_DELETED;
+#else
+	wanted.with_usage = 1;
+	wanted.with_deleted = 1;
+#endif
 	errno = 0;
 	made->clusters = (list_of *) slurmdb_report_cluster_account_by_user(db, &wanted);
 	code = made->clusters ? 0 : last_error();

@@ -6,12 +6,14 @@
 use std::ffi::c_int;
 
 use serde::{Deserialize, Serialize};
-use slurm_wire::{JobRow, JobState, OurJob};
+use slurm_wire::{JobRow, OurJob};
 
 use crate::error::SlurmError;
 use crate::session::Session;
-use crate::sys;
 use crate::text::Loan;
+use crate::{job, sys};
+
+mod target;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,25 +39,65 @@ pub enum Change {
     TimeLimit(u32),
 }
 
+impl Change {
+    /// True when a row shows whether it has the change.
+    const fn is_seen_in_rows(&self) -> bool {
+        !matches!(self, Self::Nudge | Self::Qos(_) | Self::Cancel)
+    }
+}
+
+/// Looks at an array after a change: tasks that were split off meanwhile have missed it.
+const LOOKS: usize = 3;
+
 /// Makes a change to a job that was looked at just now; `rows` is what slurmctld has of it.
+///
+/// An update by number reaches one row: a job, a task that has been split off, or all tasks that have
+/// not been (measured on 22.05). So each row that needs the change gets it, and no other.
 pub fn make(
     session: Session,
     job: &OurJob,
     rows: &[JobRow],
     change: &Change,
 ) -> Result<(), SlurmError> {
-    let job_id = job.job_id;
+    if *change == Change::Cancel {
+        return cancel(session, job.job_id);
+    }
+    let is_array = rows.iter().any(|row| row.array_job_id.is_some());
+    let mut todo = target::of(change, job.job_id, rows)?;
+    for look in 1..=LOOKS {
+        for job_id in todo {
+            match apply(session, job_id, change) {
+                // One task has ended meanwhile: that is no matter of the others'.
+                Err(error) if is_array && is_over(&error) => (),
+                outcome => outcome?,
+            }
+        }
+        if !is_array || look == LOOKS || !change.is_seen_in_rows() {
+            break;
+        }
+        // Nothing left to change is not an error any more.
+        let rows = job::load_asked(session, job.job_id)?;
+        todo = target::of(change, job.job_id, &rows).unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn apply(session: Session, job_id: u32, change: &Change) -> Result<(), SlurmError> {
     match change {
-        Change::Release => release(session, job_id, rows),
+        Change::Release => release(session, job_id),
         Change::Cancel => cancel(session, job_id),
-        Change::Hold => hold_waiting(session, job_id, rows),
+        Change::Hold => hold(session, job_id),
         Change::Nudge => nudge(session, job_id),
         Change::Qos(qos) => give_qos(session, job_id, qos),
-        Change::Suspend => suspend(session, job_id, rows),
-        Change::Resume => resume(session, job_id, rows),
-        Change::Requeue => requeue(session, job_id, rows),
-        Change::TimeLimit(minutes) => set_time_limit(session, job_id, rows, *minutes),
+        Change::Suspend => suspend(session, job_id),
+        Change::Resume => resume(session, job_id),
+        Change::Requeue => requeue(session, job_id),
+        Change::TimeLimit(minutes) => set_time_limit(session, job_id, *minutes),
     }
+}
+
+fn is_over(error: &SlurmError) -> bool {
+    error.is(sys::ESLURM_ALREADY_DONE) || error.is(sys::ESLURM_JOB_FINISHED)
 }
 
 /// Is slurmctld there? Fast even when it is not: a refused connection shows at once.
@@ -75,22 +117,8 @@ pub fn hold(_session: Session, job_id: u32) -> Result<(), SlurmError> {
     updated(code)
 }
 
-/// Holds a job that waits, and none that runs.
-///
-/// slurmctld takes the hold of a running job without a word: the job goes on, is shown as held, and
-/// stays held if it is ever requeued (measured on 22.05).
-fn hold_waiting(session: Session, job_id: u32, rows: &[JobRow]) -> Result<(), SlurmError> {
-    if rows.iter().any(|row| row.state == JobState::Pending) {
-        return hold(session, job_id);
-    }
-    Err(SlurmError::NotWaiting { job_id })
-}
-
-/// Lets a held job start; a job that is no longer held is left alone.
-fn release(_session: Session, job_id: u32, rows: &[JobRow]) -> Result<(), SlurmError> {
-    if !rows.iter().any(|row| row.state == JobState::Pending && row.held) {
-        return Ok(());
-    }
+/// Lets a held job start.
+fn release(_session: Session, job_id: u32) -> Result<(), SlurmError> {
     // SAFETY: libslurm is initialised; no pointer is passed.
     let code = unsafe { sys::shim_release(job_id) };
     updated(code)
@@ -132,56 +160,34 @@ pub fn cancel(_session: Session, job_id: u32) -> Result<(), SlurmError> {
 }
 
 /// Stops a running job for a while.
-fn suspend(_session: Session, job_id: u32, rows: &[JobRow]) -> Result<(), SlurmError> {
-    let runs = rows.iter().any(|row| row.state == JobState::Running);
-    if !runs && rows.iter().any(|row| row.state == JobState::Suspended) {
-        return Ok(());
-    }
-    if !runs {
-        return Err(SlurmError::NotRunning { job_id });
-    }
+fn suspend(_session: Session, job_id: u32) -> Result<(), SlurmError> {
     // SAFETY: libslurm is initialised; no pointer is passed.
     let code = unsafe { sys::shim_suspend(job_id) };
-    SlurmError::check("slurm_suspend2", code)
+    SlurmError::check("slurm_suspend", code)
 }
 
-/// Lets a suspended job go on; one that runs is left alone.
-fn resume(_session: Session, job_id: u32, rows: &[JobRow]) -> Result<(), SlurmError> {
-    if !rows.iter().any(|row| row.state == JobState::Suspended) {
-        let runs = rows.iter().any(|row| row.state == JobState::Running);
-        return if runs { Ok(()) } else { Err(SlurmError::NotRunning { job_id }) };
-    }
+/// Lets a suspended job go on.
+fn resume(_session: Session, job_id: u32) -> Result<(), SlurmError> {
     // SAFETY: libslurm is initialised; no pointer is passed.
     let code = unsafe { sys::shim_resume(job_id) };
-    SlurmError::check("slurm_resume2", code)
+    SlurmError::check("slurm_resume", code)
 }
 
-/// Puts a job back into the queue; one that waits is there already.
-fn requeue(_session: Session, job_id: u32, rows: &[JobRow]) -> Result<(), SlurmError> {
-    if rows.iter().all(|row| row.state == JobState::Pending) {
-        return Ok(());
-    }
+/// Puts a running job back into the queue; slurmctld refuses it for a job that was submitted without
+/// (ESLURM_DISABLED).
+fn requeue(_session: Session, job_id: u32) -> Result<(), SlurmError> {
     // SAFETY: libslurm is initialised; no pointer is passed.
     let code = unsafe { sys::shim_requeue(job_id) };
-    SlurmError::check("slurm_requeue2", code)
+    SlurmError::check("slurm_requeue", code)
 }
 
 /// Gives a job another wall time limit, waiting or running.
-fn set_time_limit(
-    _session: Session,
-    job_id: u32,
-    rows: &[JobRow],
-    minutes: u32,
-) -> Result<(), SlurmError> {
-    let open = rows.iter().filter(|row| !row.state.is_over());
-    if open.clone().count() > 0 && open.clone().all(|row| row.time_limit_min == Some(minutes)) {
-        return Ok(());
-    }
+fn set_time_limit(_session: Session, job_id: u32, minutes: u32) -> Result<(), SlurmError> {
     // SAFETY: libslurm is initialised; no pointer is passed.
     let code = unsafe { sys::shim_set_time_limit(job_id, minutes) };
     updated(code)
 }
 
 fn updated(code: c_int) -> Result<(), SlurmError> {
-    SlurmError::check("slurm_update_job2", code)
+    SlurmError::check("slurm_update_job", code)
 }

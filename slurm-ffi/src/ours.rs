@@ -59,8 +59,9 @@ pub enum LookError {
     },
     /// The job carries another mark, or none.
     #[error(
-        "job {job_id} is not the broker's: its admin comment is {found:?}, not {key:?}, so nothing about \
-         it was changed"
+        "job {job_id} is not the broker's: its admin comment is {:?}, not {key:?}, so nothing about it was \
+         changed",
+        found.as_deref().unwrap_or_default()
     )]
     OtherKey {
         /// The id asked for.

@@ -25,8 +25,9 @@ pub enum SubmitError {
     Slurm(#[from] SlurmError),
     /// Somebody else's job has the id.
     #[error(
-        "job {job_id} exists already with another mark ({found:?}); draw a new id, and check that \
-         FirstJobId keeps Slurm's own ids out of the broker's range"
+        "job {job_id} exists already with another mark ({:?}); draw a new id, and check that FirstJobId \
+         keeps Slurm's own ids out of the broker's range",
+        found.as_deref().unwrap_or_default()
     )]
     JobIdTaken {
         /// The id asked for.

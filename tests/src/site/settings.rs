@@ -234,6 +234,8 @@ pub(super) fn write_gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Res
         slurm: GatewaySlurm {
             conf: path(&cluster.gateway_slurm_conf()),
             cluster: cluster.name().to_owned(),
+            // Ten times the default, because the intervals here are a tenth and less.
+            dbd_queries_per_min: 1_200,
         },
         bounds: GatewayBounds {
             uid_min: 61_001,
@@ -246,6 +248,7 @@ pub(super) fn write_gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Res
             work_dir_prefix: path(&cluster.areas_dir()),
             max_gpus: 8,
             max_wall_time_min: 24 * 60,
+            max_tasks: 100,
             qos_prefix: "mimer_".to_owned(),
             reservation_prefix: "mimer_".to_owned(),
             may_preempt: vec!["normal".to_owned()],
@@ -274,6 +277,7 @@ struct Gateway {
 struct GatewaySlurm {
     conf: String,
     cluster: String,
+    dbd_queries_per_min: u32,
 }
 
 #[derive(Serialize)]
@@ -288,6 +292,7 @@ struct GatewayBounds {
     work_dir_prefix: String,
     max_gpus: u32,
     max_wall_time_min: u32,
+    max_tasks: u32,
     qos_prefix: String,
     reservation_prefix: String,
     may_preempt: Vec<String>,
