@@ -27,6 +27,7 @@ mod pool;
 mod project;
 mod proof;
 mod rate_card;
+mod reconcile;
 mod request;
 mod use_limit;
 mod why;
@@ -91,6 +92,7 @@ fn set_up() -> Router<App> {
         .route("/v1/cluster/diff", get(cluster::diff))
         .route("/v1/cluster/apply", post(cluster::apply))
         .route("/v1/cluster/import", get(cluster::import))
+        .route("/v1/reconciliation", get(reconcile::show))
         .route("/v1/outbox/dead-letters", get(cluster::dead_letters))
         .route("/v1/outbox/dead-letters/{outbox_id}/retry", post(cluster::retry_dead_letter))
 }

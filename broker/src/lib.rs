@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod pages;
 pub mod plan;
+pub mod reconcile;
 pub mod segment;
 pub mod serve;
 pub mod settings;

@@ -6,7 +6,7 @@ use utoipa::OpenApi;
 use super::{
     access_mode, agency_share, agent, audit, cluster, crisis, exception, fund, grant, invoice,
     job_life, job_plan, job_shown, limit_policy, link, overrun, people, permit, pool, project,
-    proof, rate_card, request, use_limit, why,
+    proof, rate_card, reconcile, request, use_limit, why,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +48,7 @@ use super::{
         cluster::diff,
         cluster::apply,
         cluster::import,
+        reconcile::show,
         cluster::dead_letters,
         cluster::retry_dead_letter,
         invoice::charges,

@@ -84,6 +84,7 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/v1/cluster/diff", Who::Roles(&[Operator])),
     rule("POST", "/v1/cluster/apply", Who::Roles(&[Operator])),
     rule("GET", "/v1/cluster/import", Who::Roles(&[Operator])),
+    rule("GET", "/v1/reconciliation", Who::Roles(&[Operator, Finance])),
     rule("GET", "/v1/outbox/dead-letters", Who::Roles(&[Operator])),
     rule("POST", "/v1/outbox/dead-letters/{outbox_id}/retry", Who::Roles(&[Operator])),
     // Limits: use at once by the operator, what happens at a limit by a decider.

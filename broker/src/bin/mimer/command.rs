@@ -14,7 +14,7 @@ use crate::session::{Ending, Output, Session};
 use crate::{
     access_mode, agency, agency_share, audit, charges, cluster, crisis, dead_letter, decision,
     environment, exception, fund, grant_change, invoice, job, limit, limit_policy, link, member,
-    overrun, permit, pool, project, rate_card, request, why,
+    overrun, permit, pool, project, rate_card, reconcile, request, why,
 };
 
 /// What `--help` ends with.
@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Invoice(invoice::InvoiceCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    Reconcile(reconcile::Reconcile),
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
     #[command(subcommand)]
@@ -140,6 +141,7 @@ impl Command {
             Self::Charges(command) => command.run(&session()?).await,
             Self::Invoice(command) => command.run(&session()?).await,
             Self::Audit(command) => command.run(&session()?).await,
+            Self::Reconcile(command) => command.run(&session()?).await,
             Self::Cluster(command) => command.run(&session()?).await,
             Self::Crisis(command) => command.run(&session()?).await,
             Self::Exception(command) => command.run(&session()?).await,
@@ -204,6 +206,7 @@ mod tests {
             "grant supersede ID --to ID --motivation m",
             "overrun propose ID --gpu-hours 1 --kronor 25 --how write-off --motivation m",
             "overrun confirm ID",
+            "reconcile --from 2027-03-01 --until 2027-04-01",
         ] {
             assert!(typed(line).is_ok(), "{line}: {}", typed(line).unwrap_err());
         }

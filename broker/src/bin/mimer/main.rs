@@ -45,6 +45,7 @@ mod project;
 mod proof;
 mod quote;
 mod rate_card;
+mod reconcile;
 mod reference;
 mod refusal;
 mod request;
