@@ -48,7 +48,7 @@ pub(crate) use project::visible as visible_project;
 /// The routes under `/v1`, and the open ones beside them.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(crate::health::show))
         .route("/openapi.json", get(openapi::serve))
         .route("/v1/me", get(people::me))
         .merge(set_up())

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::gateway::Gateway;
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::settings::KnownSettings;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub clock: Clock,
     /// The way to Slurm.
     pub gateway: Gateway,
+    /// Whether PostgreSQL and the gateway answer.
+    pub health: Health,
     /// What is known of Slurm's settings.
     pub settings: KnownSettings,
     /// mimerd's metrics.

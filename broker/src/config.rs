@@ -200,6 +200,8 @@ pub struct Duties {
     pub outbox_workers: u32,
     /// Tries before an effect becomes a dead letter.
     pub outbox_tries: i32,
+    /// Days after which an effect that is done is removed; what it did stays in the audit trail.
+    pub outbox_keep_days: i64,
     /// Milliseconds between two looks at Slurm.
     pub watch_ms: u64,
     /// Milliseconds between two passes of the sealer.
@@ -229,6 +231,7 @@ impl Default for Duties {
             outbox_idle_ms: 200,
             outbox_workers: 8,
             outbox_tries: 200,
+            outbox_keep_days: 30,
             watch_ms: 1000,
             seal_ms: 1000,
             resubmit_after_s: 30,
@@ -328,8 +331,14 @@ impl Config {
         if self.duties.outbox_tries < 1 {
             return Err(("duties.outbox_tries", "must be at least 1"));
         }
+        if self.duties.outbox_keep_days < 1 {
+            return Err(("duties.outbox_keep_days", "must be at least 1"));
+        }
         if self.duties.resubmit_after_s < 0 || self.duties.resubmit_after_break_s < 0 {
-            return Err(("duties.resubmit_after_s", "must not be negative, nor resubmit_after_break_s"));
+            return Err((
+                "duties.resubmit_after_s",
+                "must not be negative, nor resubmit_after_break_s",
+            ));
         }
         if self.duties.min_job_age_s < 2 {
             return Err((

@@ -5,12 +5,20 @@
 
 mod embedded;
 
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::config::{Config, Database};
 pub use embedded::{EmbeddedPostgres, Stay};
+
+/// How long a mimerd that starts waits for a PostgreSQL that is not there yet.
+const START_BOUND: Duration = Duration::from_secs(60);
+/// How long a request waits for a connection before it is told to come again.
+const ACQUIRE_BOUND: Duration = Duration::from_secs(5);
 
 /// The broker's way into its database.
 pub struct Databases {
@@ -45,14 +53,17 @@ impl Databases {
                 (roles, Some(embedded))
             }
         };
-        migrate(&roles.owner).await?;
+        let patience = if stay == Stay::Serve { START_BOUND } else { Duration::ZERO };
+        migrate(connect_within(&roles.owner, patience).await?).await?;
         let app = PgPoolOptions::new()
+            .acquire_timeout(ACQUIRE_BOUND)
             .max_connections(config.duties.database_connections)
             .connect_with(roles.app)
             .await
             .context("connecting to PostgreSQL as the application")?;
         let sealer = PgPoolOptions::new()
-            .max_connections(2)
+            .acquire_timeout(ACQUIRE_BOUND)
+            .max_connections(3)
             .connect_with(roles.sealer)
             .await
             .context("connecting to PostgreSQL as the sealer")?;
@@ -62,6 +73,22 @@ impl Databases {
     /// Keeps the durable sequence of Slurm job ids inside the configured range.
     pub async fn fit_job_ids(&self, config: &Config) -> anyhow::Result<()> {
         move_job_ids(&self.owner, config.cluster.job_ids).await
+    }
+
+    /// Returns when the private server has ended by itself; never where there is none.
+    pub async fn embedded_ended(&mut self) -> ExitStatus {
+        match &mut self.embedded {
+            Some(embedded) => embedded.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Starts the private server again, over the same data.
+    pub async fn start_embedded_again(&mut self) -> anyhow::Result<()> {
+        match &mut self.embedded {
+            Some(embedded) => embedded.start_again().await,
+            None => Ok(()),
+        }
     }
 
     /// Closes the pools and ends the private server, if this process started it.
@@ -92,10 +119,45 @@ impl Roles {
     }
 }
 
+/// Connects, and waits for a server that is not there yet or that is starting. Whatever else is wrong,
+/// such as a password, is said at once: waiting would not mend it.
+async fn connect_within(
+    options: &PgConnectOptions,
+    bound: Duration,
+) -> anyhow::Result<PgConnection> {
+    let started = Instant::now();
+    let mut told = false;
+    loop {
+        let error = match options.connect().await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        if !may_come(&error) || started.elapsed() >= bound {
+            return Err(error).context("connecting to PostgreSQL as the owner, to migrate");
+        }
+        if !told {
+            let bound_s = bound.as_secs();
+            tracing::warn!(%error, bound_s, "PostgreSQL is not there yet; mimerd waits for it");
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// True where the server may be there in a while.
+fn may_come(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // Starting or shutting down, and too many connections.
+        sqlx::Error::Database(told) => {
+            told.code().is_some_and(|code| code.starts_with("57P") || code == "53300")
+        }
+        _ => false,
+    }
+}
+
 /// Brings every schema up to this release, each crate's in its turn.
-async fn migrate(owner: &PgConnectOptions) -> anyhow::Result<()> {
-    let mut connection =
-        owner.connect().await.context("connecting to PostgreSQL as the owner, to migrate")?;
+async fn migrate(mut connection: PgConnection) -> anyhow::Result<()> {
     for (schema, migrator) in [
         ("record", &record::MIGRATOR),
         ("accounting", &accounting::MIGRATOR),

@@ -23,16 +23,35 @@ pub async fn run_sealer(app: App, sealer: PgPool, mut stop: watch::Receiver<bool
     loop {
         let stopping = *stop.borrow();
         match seal::seal_new_rows(&sealer, &tables, app.clock.now()).await {
-            Ok(sealed) => {
-                app.metrics.sealed(sealed);
-                if let Err(error) = witness::remember(&sealer, &app.config.state_dir).await {
-                    tracing::error!(error = format!("{error:#}"), "the witness is not moved on");
-                }
-            }
+            Ok(sealed) => app.metrics.sealed(sealed),
             Err(error) => {
                 tracing::error!(error = %error, "sealing failed; the unsealed tail grows");
             }
         }
+        if stopping {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Remembers the newest seal outside the database until `stop` turns true, and once more at the end.
+/// Every mimerd does, on its own machine, whoever seals.
+pub async fn run_witness(app: App, sealer: PgPool, mut stop: watch::Receiver<bool>) {
+    let pause = Duration::from_millis(app.config.duties.seal_ms);
+    let mut silent = false;
+    loop {
+        let stopping = *stop.borrow();
+        let remembered = witness::remember(&sealer, &app.config.state_dir).await;
+        if let Err(error) = &remembered
+            && !silent
+        {
+            tracing::error!(error = format!("{error:#}"), "the witness is not moved on");
+        }
+        silent = remembered.is_err();
         if stopping {
             return;
         }

@@ -18,6 +18,8 @@ pub mod database;
 pub mod duty;
 pub mod exception;
 pub mod gateway;
+pub mod health;
+pub mod leader;
 pub mod limit;
 pub mod metrics;
 pub mod outbox;

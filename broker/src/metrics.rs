@@ -1,11 +1,22 @@
 //! Every metric of `mimerd`, with its unit and help text. Labels come from closed lists.
 
-use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::leader::Duty;
+use crate::outbox::Waiting;
 
 /// mimerd's own registry.
 pub struct Metrics {
     registry: Registry,
     effects: IntCounterVec,
+    outbox_oldest_due: IntGauge,
+    outbox_undone: IntGauge,
+    outbox_dead_letters: IntGauge,
+    leads: IntGaugeVec,
+    database_answers: IntGauge,
+    gateway_answers: IntGauge,
     slurm_answers: IntGauge,
     setting_faults: IntGauge,
     attempts_open: IntGauge,
@@ -28,6 +39,34 @@ impl Metrics {
             Opts::new("mimerd_outbox_effects_total", "Effects carried out, by kind and outcome"),
             &["effect", "outcome"],
         )?;
+        let outbox_oldest_due = IntGauge::new(
+            "mimerd_outbox_oldest_due_seconds",
+            "Seconds since the effect that waits longest for a worker was due; 0 without one",
+        )?;
+        let outbox_undone =
+            IntGauge::new("mimerd_outbox_undone", "Effects that are wanted and not done")?;
+        let outbox_dead_letters = IntGauge::new(
+            "mimerd_outbox_dead_letters",
+            "Effects that were given up and wait for an operator",
+        )?;
+        let leads = IntGaugeVec::new(
+            Opts::new("mimerd_leads", "1 if this mimerd does the duty that one does for all"),
+            &["duty"],
+        )?;
+        let database_answers = IntGauge::new(
+            "mimerd_database_answers",
+            "1 if PostgreSQL answered the last question after its health, else 0",
+        )?;
+        let gateway_answers = IntGauge::new(
+            "mimerd_gateway_answers",
+            "1 if Slurm's gateway answered the last question after its health, else 0",
+        )?;
+        registry.register(Box::new(gateway_answers.clone()))?;
+        registry.register(Box::new(outbox_oldest_due.clone()))?;
+        registry.register(Box::new(outbox_undone.clone()))?;
+        registry.register(Box::new(outbox_dead_letters.clone()))?;
+        registry.register(Box::new(leads.clone()))?;
+        registry.register(Box::new(database_answers.clone()))?;
         let slurm_answers = IntGauge::new(
             "mimerd_slurm_answers",
             "1 if the last look at Slurm through the gateway succeeded, else 0",
@@ -90,6 +129,12 @@ impl Metrics {
         Ok(Self {
             registry,
             effects,
+            outbox_oldest_due,
+            outbox_undone,
+            outbox_dead_letters,
+            leads,
+            database_answers,
+            gateway_answers,
             slurm_answers,
             setting_faults,
             attempts_open,
@@ -108,6 +153,28 @@ impl Metrics {
     /// An effect ended as `outcome`.
     pub fn effect(&self, effect: &'static str, outcome: &'static str) {
         self.effects.with_label_values(&[effect, outcome]).inc();
+    }
+
+    /// What waits in the outbox.
+    pub fn outbox_waits(&self, waiting: Waiting) {
+        self.outbox_oldest_due.set(waiting.oldest_due_s);
+        self.outbox_undone.set(waiting.undone);
+        self.outbox_dead_letters.set(waiting.dead_letters);
+    }
+
+    /// Whether this mimerd does a duty that one does for all.
+    pub fn leads(&self, duty: Duty, yes: bool) {
+        self.leads.with_label_values(&[duty.name()]).set(i64::from(yes));
+    }
+
+    /// Whether PostgreSQL answers.
+    pub fn database_answers(&self, yes: bool) {
+        self.database_answers.set(i64::from(yes));
+    }
+
+    /// Whether Slurm's gateway answers.
+    pub fn gateway_answers(&self, yes: bool) {
+        self.gateway_answers.set(i64::from(yes));
     }
 
     /// Whether Slurm answered the watcher.

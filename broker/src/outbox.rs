@@ -6,11 +6,27 @@
 //!
 //! The number of tries is also the claim's own mark: a worker that lost its lease cannot renew,
 //! postpone or bury what another worker has taken over.
+//!
+//! Effects of one attempt have no order among themselves: two workers, on two nodes, may carry two of
+//! them out at once, and one may stall for minutes in the middle. What keeps them right:
+//!
+//! 1. Every effect looks at its attempt before it asks Slurm, and does nothing that is no longer
+//!    wanted: a release not when the attempt is over, to be cancelled or held back; a hold or a nudge
+//!    not when the attempt has moved on.
+//! 2. A cancellation withdraws a submission that no worker ever took up. One that was taken up may be
+//!    on its way: the cancellation waits until Slurm has the job, or until Slurm refused it.
+//! 3. Whoever changed Slurm looks at the attempt again in the transaction that records it. A release
+//!    that finds the attempt held back meanwhile wants the hold again; a submission that finds its
+//!    attempt over cancels the job that it has just made.
+//! 4. What one effect did is told once: the transaction that records it marks the effect done, and
+//!    is rolled back if another worker has marked it.
+//! 5. States never go back, so the later of two that tell the same thing changes nothing.
 
 mod crash;
 mod effect;
 mod fetch;
 mod job;
+mod keep;
 mod life;
 mod worker;
 
@@ -19,6 +35,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use effect::Effect;
+pub use keep::{Waiting, run_keeper, run_measure};
 pub use worker::run_workers;
 
 /// How long a claimed effect is left alone before another worker may take it over.
@@ -141,12 +158,13 @@ async fn renew(tx: &mut PgConnection, lease: Lease, now: DateTime<Utc>) -> Resul
 }
 
 /// Marks an effect done, whoever did it: it is idempotent, so another worker's try changes nothing.
+/// Returns false if another worker has marked it, and so has told everything about it.
 async fn done(
     tx: &mut PgConnection,
     outbox_id: Uuid,
     now: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let marked = sqlx::query!(
         "update broker.outbox set done_at = $2, last_error = null, gave_up_at = null
          where outbox_id = $1 and done_at is null",
         outbox_id,
@@ -154,7 +172,7 @@ async fn done(
     )
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(marked.rows_affected() == 1)
 }
 
 /// Puts an effect back in line after a pause, or away as a dead letter after `bound` tries.
@@ -171,7 +189,7 @@ async fn later(
          where outbox_id = $1 and tries = $2 and done_at is null",
         lease.outbox_id,
         lease.tries,
-        now + pause_after(lease.tries),
+        now + pause_after(lease),
         error,
         gave_up_at,
     )
@@ -199,10 +217,15 @@ async fn withdraw_submit(
     Ok(withdrawn.rows_affected() == 1)
 }
 
-/// The pause before the next try: doubling from a quarter of a second, at most 30 s.
-fn pause_after(tries: i32) -> TimeDelta {
-    let doublings = u32::try_from(tries.clamp(1, 8) - 1).unwrap_or(0);
-    TimeDelta::milliseconds((250_i64 << doublings).min(30_000))
+/// The pause before the next try: doubling from a quarter of a second, at most 30 s, and a quarter
+/// more or less, so that what failed together does not come back together.
+fn pause_after(lease: Lease) -> TimeDelta {
+    let doublings = u32::try_from(lease.tries.clamp(1, 8) - 1).unwrap_or(0);
+    let pause_ms = (250_i64 << doublings).min(30_000);
+    // The id's last bits are random; the tries spread one effect's own pauses.
+    let drawn = lease.outbox_id.as_u128() ^ u128::from(lease.tries.unsigned_abs()) * 0x9e37_79b9;
+    let permille = 750 + i64::try_from(drawn % 501).unwrap_or(250);
+    TimeDelta::milliseconds(pause_ms * permille / 1000)
 }
 
 #[cfg(test)]

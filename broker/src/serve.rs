@@ -19,6 +19,8 @@ use crate::auth::authorize;
 use crate::config::Config;
 use crate::database::{Databases, Stay};
 use crate::gateway::Gateway;
+use crate::health::{self, Health};
+use crate::leader::{Duty, lead};
 use crate::metrics::Metrics;
 use crate::settings::{self, KnownSettings};
 use crate::{api, duty, outbox, pages, tls};
@@ -41,20 +43,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    let databases = Databases::open(&config, Stay::Serve).await?;
+    let mut databases = Databases::open(&config, Stay::Serve).await?;
     databases.fit_job_ids(&config).await?;
     let app = app(config, &databases)?;
     let (stop, stopping) = watch::channel(false);
     let mut duties = JoinSet::new();
-    duties.spawn(outbox::run_workers(app.clone(), stopping.clone()));
-    duties.spawn(crate::watch::run(app.clone(), stopping.clone()));
-    duties.spawn(crate::watch::run_rounds(app.clone(), stopping.clone()));
-    duties.spawn(crate::crisis::duty::run(app.clone(), stopping.clone()));
-    duties.spawn(crate::limit::run(app.clone(), stopping.clone()));
-    duties.spawn(duty::run_grant_ends(app.clone(), stopping.clone()));
-    duties.spawn(crate::cluster::keeper::run(app.clone(), stopping.clone()));
-    duties.spawn(settings::run(app.clone(), stopping.clone()));
-    duties.spawn(duty::run_permit_watch(app.clone(), stopping));
+    everywhere(&mut duties, &app, &stopping);
+    by_one_for_all(&mut duties, &app, &stopping);
 
     let handle = axum_server::Handle::new();
     let (mut https, mut metrics) = (JoinSet::new(), JoinSet::new());
@@ -62,18 +57,33 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(address) = app.config.listen.metrics_address {
         metrics.spawn(serve_metrics(app.clone(), address));
     }
-    // The sealer ends last, so that what the other duties wrote at the end is sealed too.
+    // The sealer ends last, so that what the other duties wrote at the end is sealed too; and the
+    // witness after it.
     let (seal, sealing) = watch::channel(false);
-    let sealer = tokio::spawn(duty::run_sealer(app.clone(), databases.sealer.clone(), sealing));
+    let pool = databases.sealer.clone();
+    let sealer = tokio::spawn(lead(app.clone(), Duty::Seal, sealing, move |app, stop| {
+        duty::run_sealer(app, pool.clone(), stop)
+    }));
+    let (remember, remembering) = watch::channel(false);
+    let witness =
+        tokio::spawn(duty::run_witness(app.clone(), databases.sealer.clone(), remembering));
 
-    let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        Some(ended) = https.join_next() => ended.context("the HTTPS task").flatten(),
-        Some(ended) = metrics.join_next() => ended.context("the metrics task").flatten(),
-        // A duty ends by itself only if it panicked. Without it mimerd would look alive and not be.
-        Some(_) = duties.join_next() => {
-            Err(anyhow::anyhow!("a background duty broke off; its reason is logged above"))
+    let outcome = loop {
+        tokio::select! {
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
+            Some(ended) = https.join_next() => break ended.context("the HTTPS task").flatten(),
+            Some(ended) = metrics.join_next() => break ended.context("the metrics task").flatten(),
+            // A duty ends by itself only if it panicked. Without it mimerd would look alive and not be.
+            Some(_) = duties.join_next() => {
+                break Err(anyhow::anyhow!("a background duty broke off; its reason is logged above"));
+            }
+            status = databases.embedded_ended() => {
+                tracing::error!(%status, "the embedded PostgreSQL ended; it is started again");
+                if let Err(error) = databases.start_embedded_again().await {
+                    break Err(error);
+                }
+            }
         }
     };
     tracing::info!("stopping");
@@ -92,10 +102,33 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let _ = tokio::time::timeout(GRACE, async { while https.join_next().await.is_some() {} }).await;
     let _ = seal.send(true);
     sealer.await.context("the sealer task")?;
+    let _ = remember.send(true);
+    witness.await.context("the witness task")?;
     https.shutdown().await;
     metrics.shutdown().await;
     databases.close().await?;
     outcome
+}
+
+/// What every mimerd does, however many there are.
+fn everywhere(duties: &mut JoinSet<()>, app: &App, stop: &watch::Receiver<bool>) {
+    duties.spawn(outbox::run_workers(app.clone(), stop.clone()));
+    duties.spawn(outbox::run_measure(app.clone(), stop.clone()));
+    duties.spawn(settings::run(app.clone(), stop.clone()));
+    duties.spawn(health::run(app.clone(), stop.clone()));
+}
+
+/// What one mimerd does for all: whoever leads the duty. The sealer, which ends last, is one too.
+fn by_one_for_all(duties: &mut JoinSet<()>, app: &App, stop: &watch::Receiver<bool>) {
+    let (app, stop) = (|| app.clone(), || stop.clone());
+    duties.spawn(lead(app(), Duty::Watch, stop(), crate::watch::run));
+    duties.spawn(lead(app(), Duty::Rounds, stop(), crate::watch::run_rounds));
+    duties.spawn(lead(app(), Duty::Keep, stop(), crate::cluster::keeper::run));
+    duties.spawn(lead(app(), Duty::Crisis, stop(), crate::crisis::duty::run));
+    duties.spawn(lead(app(), Duty::Limits, stop(), crate::limit::run));
+    duties.spawn(lead(app(), Duty::GrantEnds, stop(), duty::run_grant_ends));
+    duties.spawn(lead(app(), Duty::Permits, stop(), duty::run_permit_watch));
+    duties.spawn(lead(app(), Duty::Outbox, stop(), outbox::run_keeper));
 }
 
 fn app(config: Config, databases: &Databases) -> anyhow::Result<App> {
@@ -105,6 +138,7 @@ fn app(config: Config, databases: &Databases) -> anyhow::Result<App> {
         db: databases.app.clone(),
         clock: Clock::System,
         gateway,
+        health: Health::default(),
         settings: KnownSettings::default(),
         metrics: Arc::new(Metrics::new()?),
         outbox_wake: Arc::new(Notify::new()),

@@ -314,6 +314,7 @@ fn app(db: &PgPool, dir: &std::path::Path) -> App {
         config: Arc::new(config),
         db: db.clone(),
         clock: Clock::manual(day(7, 1)),
+        health: crate::health::Health::default(),
         settings: KnownSettings::default(),
         metrics: Arc::new(crate::metrics::Metrics::new().unwrap()),
         outbox_wake: Arc::new(tokio::sync::Notify::new()),

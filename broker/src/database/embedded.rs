@@ -12,7 +12,7 @@ mod lock;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -65,17 +65,7 @@ impl EmbeddedPostgres {
             initialise(&binaries, system_user.as_ref(), &data).await?;
         }
         write_access_rules(&data, system_user.as_ref())?;
-        let log = std::fs::File::create(dir.join("server.log"))?;
-        let mut command = as_user(system_user.as_ref(), &binaries.join("postgres"));
-        command
-            .arg("-D")
-            .arg(&data)
-            .args(["-c", "listen_addresses=", "-c", "max_connections=120", "-k"])
-            .arg(dir)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        let server = command.spawn().context("starting PostgreSQL")?;
+        let server = spawn(dir)?;
         let owned = postgres.owned.insert(Owned { server, lock });
         wait_until_it_answers(dir, &mut owned.server).await?;
         make_roles(dir).await?;
@@ -110,6 +100,24 @@ impl EmbeddedPostgres {
         options_in(&self.dir, "mimer", role)
     }
 
+    /// Returns when the server that this process started has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let Some(owned) = &mut self.owned else { return std::future::pending().await };
+        match owned.server.wait().await {
+            Ok(status) => status,
+            // It cannot be waited for: nothing is known, so nothing is said.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Starts a server that has ended by itself again, over the same data: what was committed is there.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let Some(owned) = &mut self.owned else { return Ok(()) };
+        leftover::end(&self.dir, &self.dir.join("data"), STOP_BOUND).await?;
+        owned.server = spawn(&self.dir)?;
+        wait_until_it_answers(&self.dir, &mut owned.server).await
+    }
+
     /// Ends the server: open transactions are rolled back, committed ones are safe.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let Some(Owned { mut server, lock }) = self.owned.take() else { return Ok(()) };
@@ -126,6 +134,21 @@ impl EmbeddedPostgres {
         drop(lock); // Only now may another process start a server here.
         Ok(())
     }
+}
+
+/// Starts the server over the data in `dir`.
+fn spawn(dir: &Path) -> anyhow::Result<Child> {
+    let log = std::fs::File::options().create(true).append(true).open(dir.join("server.log"))?;
+    let mut command = as_user(server_user().as_ref(), &server_binaries()?.join("postgres"));
+    command
+        .arg("-D")
+        .arg(dir.join("data"))
+        .args(["-c", "listen_addresses=", "-c", "max_connections=120", "-k"])
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    command.spawn().context("starting PostgreSQL")
 }
 
 fn options_in(dir: &Path, database: &str, role: &str) -> PgConnectOptions {

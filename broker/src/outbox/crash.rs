@@ -1,6 +1,6 @@
 //! Crash points: every step of a worker, so that a test can have mimerd die exactly there.
 //!
-//! In the program itself a point is an empty function. In tests an armed point never returns, and the
+//! In the program itself a point is an empty function. In tests an armed point does not return, and the
 //! test drops the worker there with its runtime and its connections, which is all that kill -9 leaves
 //! of it for PostgreSQL and for the gateway.
 
@@ -65,12 +65,18 @@ mod armed {
         dies_at: Option<Pass>,
         passed: Mutex<Vec<Pass>>,
         there: Notify,
+        goes_on: Notify,
     }
 
     impl Run {
         /// A run that dies there, or passes everything.
         pub(in crate::outbox) fn until(dies_at: Option<Pass>) -> Arc<Self> {
-            Arc::new(Self { dies_at, passed: Mutex::default(), there: Notify::new() })
+            Arc::new(Self {
+                dies_at,
+                passed: Mutex::default(),
+                there: Notify::new(),
+                goes_on: Notify::new(),
+            })
         }
 
         /// Watches `work` for the points it passes.
@@ -86,6 +92,11 @@ mod armed {
             self.there.notified().await;
         }
 
+        /// Lets it go on from there after all: it had only stalled.
+        pub(in crate::outbox) fn go_on(&self) {
+            self.goes_on.notify_one();
+        }
+
         /// The points in the order they were passed.
         pub(in crate::outbox) fn passed(&self) -> Vec<Pass> {
             self.passed.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -99,12 +110,12 @@ mod armed {
         }
     }
 
-    /// Never returns if the test armed this point for the worker that reaches it.
+    /// Returns at the test's word only, if the test armed this point for the worker that reaches it.
     pub(in crate::outbox) async fn point(step: Step) {
         let Ok(run) = RUN.try_with(Arc::clone) else { return };
         if Some(run.pass(step)) == run.dies_at {
             run.there.notify_one();
-            std::future::pending::<()>().await;
+            run.goes_on.notified().await;
         }
     }
 }

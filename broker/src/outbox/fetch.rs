@@ -6,9 +6,9 @@ use staging::link::{self, FetchStarted, LinkError, LinkState};
 use staging::transfer::{self, Limits, MoverSite, Order, Outcome as Transferred, Report};
 use uuid::Uuid;
 
+use super::Claimed;
 use super::crash::{Step, point};
-use super::worker::{Outcome, commit};
-use super::{Claimed, done};
+use super::worker::{Outcome, commit, record};
 use crate::accounts;
 use crate::app::App;
 
@@ -76,8 +76,7 @@ async fn keep(app: &App, claimed: &Claimed, report: &Report) -> anyhow::Result<O
         commit(tx).await?;
         return Ok(Outcome::Later(message.clone()));
     }
-    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    commit(tx).await?;
+    let outcome = record(tx, claimed, stamp.now).await?;
     tracing::info!(link.id = %link.link_id, state = link.state.word(), "a link was fetched");
-    Ok(Outcome::Recorded)
+    Ok(outcome)
 }

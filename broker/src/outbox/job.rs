@@ -2,11 +2,11 @@
 
 use record::{Actor, Stamp};
 use serde_json::json;
-use slurm_wire::{Answer, Call, RefusalCode};
+use slurm_wire::{Answer, Call, OurJob, RefusalCode};
 use uuid::Uuid;
 
-use super::worker::{Outcome, ask, commit};
-use super::{Claimed, Effect, done, want, withdraw_submit};
+use super::worker::{Outcome, ask, commit, record};
+use super::{Claimed, Effect, want, withdraw_submit};
 use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::plan::attempt::{self, Attempt, AttemptState};
@@ -28,12 +28,20 @@ pub(super) async fn submit(
 ) -> anyhow::Result<Outcome> {
     let attempt = attempt::by_id(&mut *app.db.acquire().await?, attempt_id).await?;
     if attempt.state.is_over() {
-        return Ok(Outcome::Done);
+        if claimed.lease.tries == 1 {
+            return Ok(Outcome::Done);
+        }
+        return take_back(app, attempt.spec.ours()).await; // An earlier try may have left a job.
     }
     match ask(app, &Call::Submit(Box::new(attempt.spec.clone()))).await {
         Ok(Answer::Submitted(submitted)) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
+            if attempt::lock(&mut tx, attempt_id).await?.is_over() {
+                drop(tx);
+                let job = OurJob { job_id: submitted.job_id, ..attempt.spec.ours() };
+                return take_back(app, job).await;
+            }
             if submitted.job_id != attempt.spec.job_id {
                 // Without the right to choose ids, the broker learns here which one Slurm chose.
                 attempt::known_as(&mut tx, attempt_id, submitted.job_id).await?;
@@ -45,9 +53,7 @@ pub(super) async fn submit(
                 "adopted": submitted.adopted,
             });
             stamp.audit(&mut tx, "attempt.submitted", ("attempt", attempt_id), details).await?;
-            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            commit(tx).await?;
-            Ok(Outcome::Recorded)
+            record(tx, claimed, stamp.now).await
         }
         Ok(_) => Err(GatewayError::OutOfTurn.into()),
         Err(error) if error.retry_helps() => {
@@ -63,6 +69,15 @@ pub(super) async fn submit(
     }
 }
 
+/// Cancels a job that came into Slurm after its attempt was over: the worker that submitted it had
+/// stalled for longer than Slurm remembers a job. One that is gone already is well.
+async fn take_back(app: &App, job: OurJob) -> anyhow::Result<Outcome> {
+    match ask(app, &Call::Cancel(job)).await {
+        Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
+        Ok(_) | Err(_) => Ok(Outcome::Done),
+    }
+}
+
 /// Slurm will never take this job: the attempt ends and its hold goes back.
 async fn refuse(
     app: &App,
@@ -73,10 +88,9 @@ async fn refuse(
     let stamp = stamp(app, claimed);
     let mut tx = app.db.begin().await?;
     attempt::ended_without_run(&mut tx, attempt, AttemptState::Refused, reason, &stamp).await?;
-    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    commit(tx).await?;
+    let outcome = record(tx, claimed, stamp.now).await?;
     tracing::warn!(attempt.id = %attempt.attempt_id, reason, "Slurm refused a job");
-    Ok(Outcome::Recorded)
+    Ok(outcome)
 }
 
 /// Lets the held job start, after one more look at its permits.
@@ -110,9 +124,7 @@ pub(super) async fn release(
                     .audit(&mut tx, "attempt.released", ("attempt", attempt_id), json!({}))
                     .await?;
             }
-            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            commit(tx).await?;
-            Ok(Outcome::Recorded)
+            record(tx, claimed, stamp.now).await
         }
         Err(error) => Ok(Outcome::Later(error.to_string())),
     }
@@ -134,9 +146,7 @@ async fn stop_for_permit(
         let subject = ("attempt", attempt.attempt_id);
         stamp.audit(&mut tx, "attempt.stopped_for_permit", subject, details).await?;
     }
-    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    commit(tx).await?;
-    Ok(Outcome::Recorded)
+    record(tx, claimed, stamp.now).await
 }
 
 /// Cancels the job. A job that Slurm does not have yet may still be on its way, so that waits.
@@ -154,9 +164,7 @@ pub(super) async fn cancel(
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
             stamp.audit(&mut tx, "attempt.cancel_sent", ("attempt", attempt_id), json!({})).await?;
-            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            commit(tx).await?;
-            Ok(Outcome::Recorded)
+            record(tx, claimed, stamp.now).await
         }
         Err(GatewayError::Refused(refusal))
             if refusal.code == RefusalCode::UnknownJob
@@ -238,9 +246,7 @@ pub(super) async fn hold(
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
             crate::plan::keep::came_too_late(&mut tx, attempt_id, &stamp).await?;
-            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            commit(tx).await?;
-            Ok(Outcome::Recorded)
+            record(tx, claimed, stamp.now).await
         }
         // It ended meanwhile, or Slurm lost it: then it comes back held.
         Err(_) => Ok(Outcome::Done),

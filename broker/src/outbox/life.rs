@@ -4,9 +4,9 @@ use serde_json::json;
 use slurm_wire::{Call, OurJob, RefusalCode};
 use uuid::Uuid;
 
+use super::Claimed;
 use super::job::stamp;
-use super::worker::{Outcome, ask, commit};
-use super::{Claimed, done};
+use super::worker::{Outcome, ask, record};
 use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::plan::attempt::{self, AttemptState};
@@ -41,9 +41,7 @@ pub(super) async fn set_time_limit(
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
             extend::granted(&mut tx, &wanted, time_limit_min, &stamp).await?;
-            done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-            commit(tx).await?;
-            Ok(Outcome::Recorded)
+            record(tx, claimed, stamp.now).await
         }
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         Err(error) => refuse(app, claimed, &wanted, &error.to_string()).await,
@@ -59,10 +57,9 @@ async fn refuse(
     let stamp = stamp(app, claimed);
     let mut tx = app.db.begin().await?;
     extend::refused(&mut tx, wanted, reason, &stamp).await?;
-    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    commit(tx).await?;
+    let outcome = record(tx, claimed, stamp.now).await?;
     tracing::warn!(attempt.id = %wanted.attempt_id, reason, "Slurm refused a longer time limit");
-    Ok(Outcome::Recorded)
+    Ok(outcome)
 }
 
 /// Brings Slurm to what is wanted now: suspended, or running.
@@ -103,9 +100,7 @@ pub(super) async fn follow_suspension(
         suspend::clear(&mut tx, attempt_id).await?; // It ended meanwhile, or cannot be suspended.
     }
     stamp.audit(&mut tx, action, ("attempt", attempt_id), json!({ "refused": refused })).await?;
-    done(&mut tx, claimed.lease.outbox_id, stamp.now).await?;
-    commit(tx).await?;
-    Ok(Outcome::Recorded)
+    record(tx, claimed, stamp.now).await
 }
 
 /// Cancels a held job that a submission in doubt left behind, unless it has become the attempt's own.

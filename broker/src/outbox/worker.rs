@@ -1,9 +1,10 @@
-//! The workers that carry effects out, and the two doors that every effect goes through: [`ask`]
-//! for Slurm and [`commit`] for what is written down.
+//! The workers that carry effects out, and the doors that every effect goes through: [`ask`] for
+//! Slurm, [`record`] and [`commit`] for what is written down.
 
 use std::time::Duration;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use slurm_wire::{Answer, Call};
 use sqlx::{Postgres, Transaction};
 use tokio::sync::watch;
@@ -61,6 +62,21 @@ pub(super) async fn commit(tx: Transaction<'_, Postgres>) -> Result<(), sqlx::Er
     Ok(())
 }
 
+/// Marks an effect done and commits what it has written, or rolls all of it back if another worker
+/// was quicker: its lease had run out, and what it did is told already.
+pub(super) async fn record(
+    mut tx: Transaction<'_, Postgres>,
+    claimed: &Claimed,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Outcome> {
+    if done(&mut tx, claimed.lease.outbox_id, now).await? {
+        commit(tx).await?;
+    } else {
+        tx.rollback().await?;
+    }
+    Ok(Outcome::Recorded)
+}
+
 async fn work(app: App, takes: Takes, mut stop: watch::Receiver<bool>) {
     let idle = Duration::from_millis(app.config.duties.outbox_idle_ms);
     while !*stop.borrow() {
@@ -97,6 +113,13 @@ pub(super) async fn one(app: &App, takes: Takes) -> anyhow::Result<bool> {
     };
     drop(connection);
     point(Step::Claimed).await;
+    let bound = app.config.duties.outbox_tries;
+    if claimed.lease.tries > bound {
+        // Whoever fails says so; this one has ended every mimerd that took it up.
+        let reason = format!("it was taken up {bound} times, and the last never said how it went");
+        postpone(app, claimed.lease, &reason).await?;
+        return Ok(true);
+    }
 
     let outcome = with_renewal(app, &claimed).await;
     let name = claimed.effect.name();

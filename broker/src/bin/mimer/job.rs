@@ -112,7 +112,11 @@ impl Submit {
     }
 }
 
-pub(crate) async fn wait(session: &Session, job: Uuid, at_most_s: Option<i64>) -> Result<Ending, Failure> {
+pub(crate) async fn wait(
+    session: &Session,
+    job: Uuid,
+    at_most_s: Option<i64>,
+) -> Result<Ending, Failure> {
     let wait = Wait {
         what: format!("job {job}"),
         path: format!("/v1/job-plans/{job}"),

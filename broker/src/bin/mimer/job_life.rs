@@ -86,7 +86,8 @@ impl LifeCommand {
                 tell(session, (job, "release"), why.as_deref(), text).await
             }
             Self::Suspend { job, why } => {
-                let text = format!("Slurm is told to suspend it; `mimer job resume {job}` ends that");
+                let text =
+                    format!("Slurm is told to suspend it; `mimer job resume {job}` ends that");
                 tell(session, (job, "suspension"), Some(&why), text).await
             }
             Self::Resume { job, why } => {
