@@ -101,8 +101,8 @@ async fn standing(tx: &mut PgConnection, attempt_id: Uuid) -> Result<AsItStands,
         r#"select a.started_at,
                coalesce(sum(e.extra_s) filter (where e.refused_at is null), 0)::bigint
                    as "extended_s!",
-               coalesce(bool_or(e.granted_at is null and e.refused_at is null), false)
-                   as "on_its_way!"
+               coalesce(bool_or(e.granted_at is null and e.refused_at is null)
+                   filter (where e.extension_id is not null), false) as "on_its_way!"
            from broker.attempt a left join broker.extension e using (attempt_id)
            where a.attempt_id = $1 group by a.attempt_id"#,
         attempt_id,
