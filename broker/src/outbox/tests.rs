@@ -1,5 +1,11 @@
 //! The outbox on a real PostgreSQL: racing workers, leases, dead letters, cancellations.
 
+mod crash;
+mod doomed;
+mod load;
+mod order;
+mod scene;
+
 use std::collections::HashSet;
 
 use record::id;
@@ -14,10 +20,17 @@ use crate::plan::attempt::{self, AttemptState};
 use crate::stage::{Stage, day, migrate, wide};
 
 #[test]
-fn pauses_double_up_to_half_a_minute() {
-    let pauses: Vec<i64> = (1..=10).map(|tries| pause_after(tries).num_milliseconds()).collect();
-    assert_eq!(pauses[..4], [250, 500, 1000, 2000]);
-    assert_eq!(pauses[9], 30_000);
+fn pauses_double_up_to_half_a_minute_and_are_spread() {
+    let outbox_id = id::fresh();
+    for (tries, middle_ms) in [(1, 250), (2, 500), (3, 1000), (4, 2000), (9, 30_000), (200, 30_000)]
+    {
+        let pause_ms = pause_after(Lease { outbox_id, tries }).num_milliseconds();
+        assert!((middle_ms * 3 / 4..=middle_ms * 5 / 4).contains(&pause_ms), "{tries}: {pause_ms}");
+    }
+    let together: HashSet<i64> = (0..100)
+        .map(|_| pause_after(Lease { outbox_id: id::fresh(), tries: 8 }).num_milliseconds())
+        .collect();
+    assert!(together.len() > 50, "a hundred that failed together come back at {}", together.len());
 }
 
 fn submit_of(attempt_id: Uuid) -> Effect {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use slurm_wire::{
-    Answer, Call, Changes, Cursor, Hello, JobRecord, JobRow, JobState, PROTOCOL_VERSION, Policy,
-    Refusal, RefusalCode, Submitted, Welcome,
+    Answer, Call, Changes, Cursor, Hello, JobRecord, JobRow, JobSpec, JobState, PROTOCOL_VERSION,
+    Policy, Refusal, RefusalCode, Submitted, Welcome,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -23,6 +23,7 @@ struct Told {
     records: Vec<JobRecord>,
     refuse: Vec<(&'static str, RefusalCode)>,
     calls: Vec<String>,
+    submitted: Vec<JobSpec>,
     policy: Policy,
 }
 
@@ -60,6 +61,16 @@ impl Slurm {
     /// How often a call was made.
     pub(crate) fn heard(&self, call: &str) -> usize {
         self.told(|told| told.calls.iter().filter(|heard| *heard == call).count())
+    }
+
+    /// What was submitted; an equal repeat is adopted.
+    pub(crate) fn submitted(&self) -> Vec<JobSpec> {
+        self.told(|told| told.submitted.clone())
+    }
+
+    /// The names of all calls, in order.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.told(|told| told.calls.clone())
     }
 
     /// What somebody with `sacctmgr` does.
@@ -108,7 +119,11 @@ impl Slurm {
             }
             match call {
                 Call::Submit(spec) => {
-                    Answer::Submitted(Submitted { job_id: spec.job_id, adopted: false })
+                    let adopted = told.submitted.contains(spec);
+                    if !adopted {
+                        told.submitted.push((**spec).clone());
+                    }
+                    Answer::Submitted(Submitted { job_id: spec.job_id, adopted })
                 }
                 Call::ReadJobs { .. } => Answer::Jobs(told.jobs.clone()),
                 Call::ReadRecords { .. } => Answer::Records(told.records.clone()),
