@@ -57,6 +57,7 @@ impl Ground {
             config: Arc::new(config),
             clock: Clock::System,
             settings: KnownSettings::default(),
+            health: broker::health::Health::default(),
             metrics: Arc::new(Metrics::new()?),
             outbox_wake: Arc::new(Notify::new()),
             cluster_wake: Arc::new(Notify::new()),
