@@ -112,6 +112,21 @@ async fn a_cancellation_waits_for_a_submission_that_is_on_its_way(db: PgPool) {
     assert_eq!((stage.waiting("submit").await, stage.waiting("cancel").await), (0, 0));
 }
 
+/// A worker stalls for longer than its lease, and another carries the same effect out meanwhile.
+#[sqlx::test(migrations = false)]
+async fn what_two_workers_carried_out_is_told_once(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let attempt = stage.attempt_at(AttemptState::Admitted).await;
+    let stalled = Stalled::before_asking(&stage.app).await;
+    stage.app.clock.advance(LEASE);
+    work_off(&stage.app).await;
+    stalled.goes_on().await;
+    assert_eq!(calls(&stage), ["submit", "submit"], "under one id and one mark");
+    assert_eq!(stage.slurm.submitted().len(), 1);
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Submitted);
+    assert_eq!(stage.told("attempt.submitted").await, 1);
+}
+
 /// A worker stalls before it submits, for as long as an attempt's whole life. When it goes on, Slurm
 /// has forgotten the id, and makes the job anew.
 #[sqlx::test(migrations = false)]
