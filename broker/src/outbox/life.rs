@@ -130,3 +130,6 @@ pub(super) async fn cancel_orphan(app: &App, job_id: u32, key: &str) -> anyhow::
         Err(error) => Ok(Outcome::Later(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests;

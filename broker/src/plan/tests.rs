@@ -14,6 +14,8 @@ use super::attempt::{Attempt, AttemptState};
 use super::*;
 use crate::stage::{Stage, by, day};
 
+mod life;
+
 #[sqlx::test(migrations = false)]
 async fn one_plan_sent_eight_times_at_once_is_one_attempt_with_one_hold(db: PgPool) {
     let stage = std::sync::Arc::new(Stage::set(&db).await);

@@ -1,11 +1,13 @@
 //! A gateway with a Slurm behind it that says what the test tells it to say; it decides nothing.
 
+use std::collections::VecDeque;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use slurm_wire::{
-    Answer, Call, Changes, Cursor, Hello, JobRecord, JobRow, JobSpec, JobState, PROTOCOL_VERSION,
-    Policy, Refusal, RefusalCode, Submitted, Welcome,
+    AccountUsage, Answer, Call, Changes, Cursor, Hello, JobRecord, JobRow, JobState,
+    PROTOCOL_VERSION, Policy, Refusal, RefusalCode, Submitted, Welcome,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -17,14 +19,26 @@ use crate::plan::attempt::Attempt;
 #[derive(Clone, Default)]
 pub(crate) struct Slurm(Arc<Mutex<Told>>);
 
+/// Something that happens while a call is on its way.
+type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Default)]
 struct Told {
     jobs: Vec<JobRow>,
     records: Vec<JobRecord>,
+    strangers: Vec<JobRow>,
+    usage: Vec<AccountUsage>,
     refuse: Vec<(&'static str, RefusalCode)>,
     calls: Vec<String>,
-    submitted: Vec<JobSpec>,
+    submitted: Vec<slurm_wire::JobSpec>,
+    during: Vec<(&'static str, Meanwhile)>,
     policy: Policy,
+    /// Answers to those who follow; without it, each is told everything.
+    changes: Option<VecDeque<Changes>>,
+    /// Where those who follow said that they stand.
+    followed_from: Vec<Option<Cursor>>,
+    /// Of records, only those that ended in the stretch that was asked for are told.
+    ends_by_time: bool,
 }
 
 impl Slurm {
@@ -50,6 +64,20 @@ impl Slurm {
         self.told(|told| told.records = records);
     }
 
+    /// Jobs without our mark that slurmctld knows from now on.
+    pub(crate) fn has_strangers(&self, strangers: Vec<JobRow>) {
+        self.told(|told| told.strangers = strangers);
+    }
+
+    /// What slurmdbd has added up: GPU-seconds by account.
+    pub(crate) fn has_added_up(&self, usage: &[(&str, u64)]) {
+        let row = |(account, gpu_seconds): &(&str, u64)| AccountUsage {
+            account: (*account).to_owned(),
+            tres_seconds: [("gres/gpu".to_owned(), *gpu_seconds)].into(),
+        };
+        self.told(|told| told.usage = usage.iter().map(row).collect());
+    }
+
     /// Calls of that name are refused from now on; `None` lets them through again.
     pub(crate) fn refuses(&self, call: &'static str, code: Option<RefusalCode>) {
         self.told(|told| {
@@ -58,13 +86,37 @@ impl Slurm {
         });
     }
 
+    /// Who follows is told this next, and nothing new after it.
+    pub(crate) fn tells_next(&self, changes: Changes) {
+        self.told(|told| told.changes.get_or_insert_default().push_back(changes));
+    }
+
+    /// Where those who follow said that they stand, question by question.
+    pub(crate) fn followed_from(&self) -> Vec<Option<Cursor>> {
+        self.told(|told| told.followed_from.clone())
+    }
+
+    /// From now on a question for a stretch of time is answered with what ended in it, not with all.
+    pub(crate) fn ends_by_time(&self) {
+        self.told(|told| told.ends_by_time = true);
+    }
+
+    /// The next call of that name is answered only after this has happened.
+    pub(crate) fn during(
+        &self,
+        call: &'static str,
+        happens: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.told(|told| told.during.push((call, Box::pin(happens))));
+    }
+
     /// How often a call was made.
     pub(crate) fn heard(&self, call: &str) -> usize {
         self.told(|told| told.calls.iter().filter(|heard| *heard == call).count())
     }
 
     /// What was submitted; an equal repeat is adopted.
-    pub(crate) fn submitted(&self) -> Vec<JobSpec> {
+    pub(crate) fn submitted(&self) -> Vec<slurm_wire::JobSpec> {
         self.told(|told| told.submitted.clone())
     }
 
@@ -101,7 +153,11 @@ impl Slurm {
         };
         out.write_all(format!("{}\n", serde_json::json!(welcome)).as_bytes()).await.unwrap();
         while let Ok(Some(line)) = lines.next_line().await {
-            let answer = self.answer(&serde_json::from_str(&line).unwrap());
+            let call: Call = serde_json::from_str(&line).unwrap();
+            if let Some(happens) = self.meanwhile(&call) {
+                happens.await;
+            }
+            let answer = self.answer(&call);
             let line = format!("{}\n", serde_json::json!(answer));
             if out.write_all(line.as_bytes()).await.is_err() {
                 return;
@@ -109,8 +165,16 @@ impl Slurm {
         }
     }
 
+    fn meanwhile(&self, call: &Call) -> Option<Meanwhile> {
+        let name = name_of(call);
+        self.told(|told| {
+            let at = told.during.iter().position(|(during, _)| *during == name)?;
+            Some(told.during.remove(at).1)
+        })
+    }
+
     fn answer(&self, call: &Call) -> Answer {
-        let name = serde_json::json!(call)["call"].as_str().unwrap().to_owned();
+        let name = name_of(call);
         self.told(|told| {
             told.calls.push(name.clone());
             if let Some((_, code)) = told.refuse.iter().find(|(refused, _)| *refused == name) {
@@ -125,16 +189,19 @@ impl Slurm {
                     }
                     Answer::Submitted(Submitted { job_id: spec.job_id, adopted })
                 }
-                Call::ReadJobs { .. } => Answer::Jobs(told.jobs.clone()),
-                Call::ReadRecords { .. } => Answer::Records(told.records.clone()),
-                Call::WatchJobs { .. } => Answer::Changes(Changes {
-                    cursor: Cursor { life: 1, step: 1 },
-                    whole: true,
-                    jobs: told.jobs.clone(),
-                    gone: Vec::new(),
-                }),
-                Call::ReadEnded { .. } => Answer::Records(told.records.clone()),
-                Call::ReadUsage { .. } => Answer::Usage(Vec::new()),
+                Call::ReadJobs { job_ids } => {
+                    let asked =
+                        |job: &&JobRow| job_ids.is_empty() || job_ids.contains(&job.asked_id());
+                    Answer::Jobs(told.jobs.iter().filter(asked).cloned().collect())
+                }
+                Call::ReadRecords { job_ids } => {
+                    let asked = |record: &&JobRecord| job_ids.contains(&record.asked_id());
+                    Answer::Records(told.records.iter().filter(asked).cloned().collect())
+                }
+                Call::WatchJobs { since } => Answer::Changes(told.follow(*since)),
+                Call::ReadEnded { from, until } => Answer::Records(told.ended(*from, *until)),
+                Call::ReadStrangers => Answer::Jobs(told.strangers.clone()),
+                Call::ReadUsage { .. } => Answer::Usage(told.usage.clone()),
                 Call::ReadPolicy => Answer::Policy(Box::new(told.policy.clone())),
                 change => {
                     policy::set(&mut told.policy, change);
@@ -142,6 +209,39 @@ impl Slurm {
                 }
             }
         })
+    }
+}
+
+fn name_of(call: &Call) -> String {
+    serde_json::json!(call)["call"].as_str().unwrap().to_owned()
+}
+
+impl Told {
+    fn follow(&mut self, since: Option<Cursor>) -> Changes {
+        self.followed_from.push(since);
+        let everything = || Changes {
+            cursor: Cursor { life: 1, step: 1 },
+            whole: true,
+            jobs: self.jobs.clone(),
+            gone: Vec::new(),
+        };
+        let Some(changes) = &mut self.changes else { return everything() };
+        changes.pop_front().unwrap_or(Changes {
+            cursor: since.unwrap_or(Cursor { life: 1, step: 0 }),
+            whole: false,
+            jobs: Vec::new(),
+            gone: Vec::new(),
+        })
+    }
+
+    fn ended(&self, from: i64, until: i64) -> Vec<JobRecord> {
+        let ended = |record: &&JobRecord| {
+            let Some(ended_at) = record.ended_at.filter(|_| record.state.is_over()) else {
+                return false;
+            };
+            !self.ends_by_time || (from..until).contains(&ended_at)
+        };
+        self.records.iter().filter(ended).cloned().collect()
     }
 }
 

@@ -120,6 +120,18 @@ pub(super) const WAITS_FOR_LINKS: Text = Text(
     "It is held until every link is verified; look at the links.",
     "Det hålls tills alla länkar är verifierade; titta på länkarna.",
 );
+pub(super) const WAITS_FOR_JOBS: Text = Text(
+    "It waits for other jobs to end; look at the jobs it waits for.",
+    "Det väntar på att andra jobb avslutas; titta på jobben det väntar på.",
+);
+pub(super) const HELD_BY_MEMBER: Text = Text(
+    "A member holds it; release it to let it start.",
+    "En medlem håller kvar det; släpp det så att det kan starta.",
+);
+pub(super) const HELD_BY_OPERATOR: Text = Text(
+    "An operator holds it; ask the operator, whose reason is shown on the job's page.",
+    "Driften håller kvar det; fråga driften, vars skäl står på jobbets sida.",
+);
 pub(super) const ON_ITS_WAY: Text = Text(
     "It is on its way to Slurm; wait a moment.",
     "Det är på väg till Slurm; vänta ett ögonblick.",

@@ -48,6 +48,8 @@ pub struct FakeBounds {
     pub max_gpus: u32,
     /// Minutes per job.
     pub max_wall_time_min: u32,
+    /// Tasks per array.
+    pub max_tasks: u32,
 }
 
 impl Default for FakeBounds {
@@ -67,6 +69,7 @@ impl Default for FakeBounds {
             work_dir_prefix: "/".into(),
             max_gpus: 8,
             max_wall_time_min: 7 * 24 * 60,
+            max_tasks: 1_000,
         }
     }
 }
@@ -82,10 +85,10 @@ impl FakeBounds {
             (!self.uids.contains(&job.uid), Code::UidOutOfRange),
             (!self.partitions.contains(&job.partition), Code::ForeignPartition),
             (job.qos.as_ref().is_some_and(|qos| !self.may_ask_for(qos)), Code::ForeignQos),
-            (!self.job_ids.contains(&job.job_id), Code::JobIdOutOfRange),
             (!self.allows_work_dir(&job.work_dir), Code::WorkDirOutsidePrefix),
             (!(1..=self.max_gpus).contains(&job.gpu_count), Code::TooManyGpus),
             (job.gpu_type.is_empty(), Code::TooManyGpus),
+            (self.has_too_many_tasks(job), Code::TooManyTasks),
             (!(1..=self.max_wall_time_min).contains(&job.time_limit_min), Code::TimeLimitTooLong),
             (!is_script(&job.script), Code::BadScript),
             (!is_key(&job.key), Code::BadKey),
@@ -111,6 +114,10 @@ impl FakeBounds {
     /// True for a QOS of the broker's, and for those that the site lets its jobs use.
     pub(crate) fn may_ask_for(&self, qos: &str) -> bool {
         qos.starts_with(&self.qos_prefix) || self.qos.iter().any(|name| name == qos)
+    }
+
+    fn has_too_many_tasks(&self, job: &JobSpec) -> bool {
+        job.array.is_some_and(|array| !(1..=self.max_tasks).contains(&array.task_count))
     }
 
     fn allows_work_dir(&self, work_dir: &str) -> bool {

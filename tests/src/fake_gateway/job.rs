@@ -1,10 +1,12 @@
-//! One simulated job, and how it looks to slurmctld and to slurmdbd.
+//! One simulated job: where it stands, and what moves it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use slurm_wire::{JobRecord, JobRow, JobSpec, JobState};
+use slurm_wire::{JobSpec, JobState};
 
 use super::gpus::{Assigned, Wanted};
+
+mod shown;
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,33 +21,62 @@ pub(crate) enum Phase {
     Over { state: JobState, since: Option<i64>, until: i64, gpus: Assigned },
 }
 
+/// What a job is of an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Not of an array.
+    Alone,
+    /// All tasks that are not split off, under the array's own id.
+    Rest(VecDeque<u32>),
+    /// One task. The last one of an array keeps the array's id.
+    Task(u32),
+}
+
 /// One incarnation of a job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// As it was submitted; its QOS is always named, its key is empty if it is not the broker's.
     pub(crate) spec: JobSpec,
+    /// Slurm's own id; of an array's task another than the one that was asked for.
+    pub(crate) own_id: u32,
+    pub(crate) place: Place,
     pub(crate) db_index: u64,
     pub(crate) submitted_at: i64,
     pub(crate) run_seconds: i64,
     pub(crate) phase: Phase,
-    /// Slurm lets a requeued job wait until then.
+    /// Slurm does not start it before: a begin time, or a pause after it was requeued.
     pub(crate) not_before: i64,
     pub(crate) restart_count: u32,
+    /// Slurm may put it back into the queue; the broker submits without.
+    pub(crate) may_requeue: bool,
     /// Requeued: slurmctld shows the next incarnation under the same id.
     pub(crate) has_successor: bool,
+    pub(crate) suspended_since: Option<i64>,
+    /// Seconds that it was suspended and went on after.
+    pub(crate) suspended_s: i64,
 }
 
 impl Job {
     /// A job that somebody submits now.
     pub(crate) fn new(spec: JobSpec, phase: Phase, now: i64, default_seconds: i64) -> Self {
+        let place = match spec.array {
+            None => Place::Alone,
+            Some(array) if array.task_count == 1 => Place::Task(0),
+            Some(array) => Place::Rest((0..array.task_count).collect()),
+        };
         Self {
+            own_id: spec.job_id,
+            place,
             db_index: 0,
             submitted_at: now,
             run_seconds: run_seconds(&spec, default_seconds),
             phase,
-            not_before: now,
+            not_before: spec.begin_at.unwrap_or(now),
             restart_count: 0,
+            may_requeue: false,
             has_successor: false,
+            suspended_since: None,
+            suspended_s: 0,
             spec,
         }
     }
@@ -59,8 +90,13 @@ impl Job {
         matches!(self.phase, Phase::Waiting { .. })
     }
 
+    /// On its node, suspended or not.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.phase, Phase::Running { .. })
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
     }
 
     pub(crate) fn qos(&self) -> &str {
@@ -76,10 +112,18 @@ impl Job {
         Wanted { count: self.spec.gpu_count, whole_node: self.spec.whole_node }
     }
 
-    /// When a job that runs now ends, and how.
+    /// Most tasks of its array that run at once.
+    pub(crate) fn most_at_once(&self) -> Option<u32> {
+        self.spec.array.and_then(|array| array.at_once)
+    }
+
+    /// When a job that runs now ends, and how. Time stands still for one that is suspended.
     pub(crate) fn end(&self) -> Option<(i64, JobState)> {
         let Phase::Running { since, .. } = self.phase else { return None };
-        let limit = self.limit_s();
+        if self.suspended_since.is_some() {
+            return None;
+        }
+        let (limit, since) = (self.limit_s(), since + self.suspended_s);
         Some(if self.run_seconds > limit {
             (since + limit, JobState::Timeout)
         } else {
@@ -94,13 +138,47 @@ impl Job {
             Phase::Running { since, gpus } => (Some(*since), gpus.clone()),
             Phase::Over { .. } => return Assigned::new(),
         };
+        self.go_on(until);
         self.phase = Phase::Over { state, since, until, gpus: gpus.clone() };
         gpus
+    }
+
+    /// Counts what it was suspended for until now.
+    pub(crate) fn go_on(&mut self, now: i64) {
+        if let Some(since) = self.suspended_since.take() {
+            self.suspended_s += now - since;
+        }
+    }
+
+    /// Takes the first task out of the rest of an array, as the job that now starts; `None` where
+    /// nothing is to be split off. The last task is left: it keeps the array's row.
+    pub(crate) fn split_off(&mut self, own_id: u32) -> Option<Self> {
+        let Place::Rest(tasks) = &mut self.place else { return None };
+        let task = tasks.pop_front()?;
+        if tasks.is_empty() {
+            self.place = Place::Task(task);
+            return None;
+        }
+        Some(Self { own_id, place: Place::Task(task), ..self.clone() })
+    }
+
+    /// The next incarnation, once this one is over and is to begin again.
+    pub(crate) fn successor(&self, now: i64, pause_s: i64) -> Self {
+        Self {
+            phase: Phase::Waiting { reason: "BeginTime" },
+            submitted_at: now,
+            not_before: now + pause_s,
+            restart_count: self.restart_count + 1,
+            suspended_since: None,
+            suspended_s: 0,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn state(&self) -> JobState {
         match self.phase {
             Phase::Held | Phase::Waiting { .. } => JobState::Pending,
+            Phase::Running { .. } if self.suspended_since.is_some() => JobState::Suspended,
             Phase::Running { .. } => JobState::Running,
             Phase::Over { state, .. } => state,
         }
@@ -123,8 +201,11 @@ impl Job {
         }
     }
 
-    fn exit_code(&self) -> Option<i32> {
-        (self.state().is_over()).then_some(0)
+    /// Seconds that it ran within these, without those in which it was suspended and went on after.
+    pub(crate) fn ran_s(&self, from: i64, until: i64, now: i64) -> i64 {
+        let (Some(since), ended_at) = self.times() else { return 0 };
+        let end = ended_at.unwrap_or(now).min(until);
+        (end - since.max(from) - self.suspended_s).max(0)
     }
 
     /// TRES with names: what it has, or what it asks for while it waits.
@@ -141,71 +222,6 @@ impl Job {
             ("gres/gpu".into(), gpus),
             (format!("gres/gpu:{}", spec.gpu_type), gpus),
         ])
-    }
-
-    /// Allocated TRES; empty if it never started.
-    fn allocated(&self) -> BTreeMap<String, u64> {
-        if self.gpus().is_empty() { BTreeMap::new() } else { self.tres() }
-    }
-
-    /// As slurmctld shows it.
-    pub(crate) fn row(&self) -> JobRow {
-        let (started_at, ended_at) = self.times();
-        let reason = match self.phase {
-            Phase::Held => Some("JobHeldAdmin"),
-            Phase::Waiting { reason } => Some(reason),
-            Phase::Running { .. } | Phase::Over { .. } => None,
-        };
-        let tres: Vec<String> =
-            self.allocated().iter().map(|(name, amount)| format!("{name}={amount}")).collect();
-        JobRow {
-            job_id: self.spec.job_id,
-            admin_comment: self.is_ours().then(|| self.spec.key.clone()),
-            state: self.state(),
-            state_reason: reason.map(Into::into),
-            held: self.phase == Phase::Held,
-            completing: false,
-            uid: self.spec.uid,
-            account: Some(self.spec.account.clone()),
-            partition: Some(self.spec.partition.clone()),
-            submitted_at: Some(self.submitted_at),
-            started_at,
-            ended_at,
-            restart_count: self.restart_count,
-            exit_code: self.exit_code(),
-            gpus: if ended_at.is_none() { self.gpus().to_vec() } else { Vec::new() },
-            tres_alloc: (!tres.is_empty()).then(|| tres.join(",")),
-            mcs_label: Some(self.spec.account.clone()),
-            time_limit_min: Some(self.spec.time_limit_min),
-            array_job_id: None,
-            array_task_id: None,
-        }
-    }
-
-    /// As slurmdbd has it.
-    pub(crate) fn record(&self, cluster: &str) -> JobRecord {
-        let (started_at, ended_at) = self.times();
-        // Slurm stores it with the first record after the start or the end.
-        let has_comment = self.is_ours() && started_at.or(ended_at).is_some();
-        JobRecord {
-            db_index: self.db_index,
-            job_id: self.spec.job_id,
-            cluster: cluster.into(),
-            admin_comment: has_comment.then(|| self.spec.key.clone()),
-            account: Some(self.spec.account.clone()),
-            partition: Some(self.spec.partition.clone()),
-            user: Some(self.spec.uid.to_string()),
-            state: self.state(),
-            submitted_at: Some(self.submitted_at),
-            started_at,
-            ended_at,
-            suspended_s: 0,
-            tres: self.allocated(),
-            nodes: self.gpus().first().map(|(node, _)| node.clone()),
-            exit_code: self.exit_code(),
-            array_job_id: None,
-            array_task_id: None,
-        }
     }
 }
 

@@ -78,7 +78,9 @@ impl Usage {
                 self.running_jobs += 1;
                 job.limit_s()
             }
-            Phase::Over { since, until, .. } => since.map_or(0, |since| until - since),
+            Phase::Over { since, until, .. } => {
+                since.map_or(0, |since| until - since - job.suspended_s)
+            }
         };
         for (name, amount) in job.tres() {
             if job.is_running() {

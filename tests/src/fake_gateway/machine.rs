@@ -1,16 +1,13 @@
 //! The simulated slurmctld and slurmdbd: jobs and policies in memory, moved from event to event.
 
-use slurm_wire::{Answer, Call, JobState, OurJob, Refusal, RefusalCode, SettingFault};
+use slurm_wire::{Answer, Call, JobState, Refusal, RefusalCode, SettingFault};
 
-use super::bounds::{numbered, refusal};
+use super::bounds::refusal;
+use super::follow::Followed;
 use super::gpus::Gpus;
-use super::job::{Job, Phase};
+use super::job::Job;
 use super::policy::Kept;
 use super::{FakeFault, FakePlan, stranger};
-
-/// Slurm's numbers for a job that is past what is asked of it.
-const ALREADY_DONE: i32 = 2021;
-const JOB_NOT_PENDING: i32 = 2073;
 
 /// The whole simulated cluster.
 #[derive(Debug)]
@@ -25,6 +22,7 @@ pub(crate) struct Machine {
     /// When the scheduler looks by itself after a change of limits.
     pub(super) notice_at: Option<i64>,
     pub(crate) kept: Kept,
+    pub(crate) followed: Followed,
     pub(crate) faults: Vec<FakeFault>,
     pub(crate) setting_faults: Vec<SettingFault>,
     /// Calls carried out that write accounts, users, QOS or reservations.
@@ -41,6 +39,7 @@ impl Machine {
             gpus: Gpus::new(plan.nodes, plan.gpus_per_node),
             notice_at: None,
             kept: Kept::new(&plan.cluster, &plan.bounds),
+            followed: Followed::default(),
             faults: Vec::new(),
             setting_faults: Vec::new(),
             policy_writes: 0,
@@ -94,11 +93,17 @@ impl Machine {
                 self.look();
                 Answer::Done
             }
-            Call::ChangeQos { job, qos } => self.change_qos(&job, qos)?,
+            Call::ChangeQos { job, qos } => self.change_qos(&job, &qos)?,
+            Call::Suspend(job) => self.suspend(&job)?,
+            Call::Resume(job) => self.resume(&job)?,
+            Call::Requeue(job) => self.requeue(&job)?,
+            Call::SetTimeLimit { job, time_limit_min } => {
+                self.set_time_limit(&job, time_limit_min)?
+            }
             Call::ReadJobs { job_ids } => Answer::Jobs(self.read_jobs(&job_ids)?),
-            Call::WatchJobs { .. } => self.watch_jobs()?,
+            Call::WatchJobs { since } => self.watch_jobs(since),
             Call::ReadEnded { from, until } => self.read_ended(from, until)?,
-            Call::ReadUsage { .. } => Answer::Usage(Vec::new()),
+            Call::ReadUsage { from, until } => self.read_usage(from, until)?,
             Call::ReadRecords { job_ids } => self.read_records(&job_ids)?,
             Call::ReadPreempted { from, until } => self.read_preempted(from, until)?,
             Call::ReadStrangers => Answer::Jobs(self.read_strangers()),
@@ -156,9 +161,8 @@ impl Machine {
     /// Slurm takes nobody away who has jobs there.
     fn check_no_jobs_of(&self, account: &str, user: &str) -> Result<(), Refusal> {
         let uid = self.plan.bounds.uid_of(user);
-        let theirs = |job: &&Job| {
-            job.spec.account == account && uid == Ok(job.spec.uid) && !job.state().is_over()
-        };
+        let theirs =
+            |job: &&Job| job.spec.account == account && uid == Ok(job.spec.uid) && !job.is_over();
         if self.jobs.iter().any(|job| theirs(&job)) {
             let sentence = format!("jobs of {user:?} still wait or run under {account:?}");
             return Err(refusal(RefusalCode::JobsStillThere, &sentence));
@@ -166,81 +170,36 @@ impl Machine {
         Ok(())
     }
 
-    fn release(&mut self, job: &OurJob) -> Result<Answer, Refusal> {
-        let at = self.ours(job)?;
-        if self.jobs[at].phase == Phase::Held {
-            self.jobs[at].phase = Phase::Waiting { reason: "Priority" };
-            self.look();
-        }
-        Ok(Answer::Done)
-    }
-
-    fn hold(&mut self, job: &OurJob) -> Result<Answer, Refusal> {
-        let at = self.ours(job)?;
-        match self.jobs[at].phase {
-            Phase::Held => {}
-            Phase::Waiting { .. } => self.jobs[at].phase = Phase::Held,
-            Phase::Running { .. } | Phase::Over { .. } => {
-                let sentence = "Job is no longer pending execution";
-                return Err(numbered(RefusalCode::SlurmRefused, JOB_NOT_PENDING, sentence));
-            }
-        }
-        Ok(Answer::Done)
-    }
-
-    fn cancel(&mut self, job: &OurJob) -> Result<Answer, Refusal> {
-        let at = self.ours(job)?;
-        if !self.jobs[at].state().is_over() {
-            self.finish(at, JobState::Cancelled);
-        }
-        Ok(Answer::Done)
-    }
-
-    fn change_qos(&mut self, job: &OurJob, qos: String) -> Result<Answer, Refusal> {
-        let at = self.ours(job)?;
-        if !qos.starts_with(&self.plan.bounds.qos_prefix) {
-            let sentence = format!("{qos:?} is not one of the broker's QOS");
-            return Err(refusal(RefusalCode::ForeignQos, &sentence));
-        }
-        if !self.kept.qos.contains_key(&qos) {
-            let sentence = format!("Slurm has no QOS {qos:?} yet");
-            return Err(refusal(RefusalCode::NotKnownToSlurmYet, &sentence));
-        }
-        if self.jobs[at].state().is_over() {
-            let sentence = "Job/step already completing or completed";
-            return Err(numbered(RefusalCode::SlurmRefused, ALREADY_DONE, sentence));
-        }
-        self.jobs[at].spec.qos = Some(qos);
-        self.look();
-        Ok(Answer::Done)
-    }
-
-    /// Where the job is, if its id and its mark are the broker's.
-    fn ours(&self, job: &OurJob) -> Result<usize, Refusal> {
-        let OurJob { job_id, key } = job;
-        self.plan.bounds.check_job_id(*job_id)?;
-        let at = self.known(*job_id)?;
-        if !self.jobs[at].is_ours() || self.jobs[at].spec.key != *key {
-            let sentence = format!("job {job_id} does not carry the mark {key:?}");
-            return Err(refusal(RefusalCode::NotOurJob, &sentence));
-        }
-        Ok(at)
-    }
-
-    pub(crate) fn fail_node_under(&mut self, job_id: u32) {
-        let running = |job: &Job| job.spec.job_id == job_id && job.is_running();
+    /// Ends one running job, or one task, by Slurm's own id.
+    pub(crate) fn end_running(&mut self, own_id: u32, state: JobState) {
+        let running = |job: &Job| job.own_id == own_id && job.is_running();
         if let Some(at) = self.jobs.iter().position(running) {
-            self.finish(at, JobState::NodeFail);
+            self.finish(at, state);
+        }
+    }
+
+    /// What somebody with `scontrol` does to a job that runs: `requeue=1`, then `requeue`.
+    pub(crate) fn requeue_by_hand(&mut self, own_id: u32) {
+        let running = |job: &Job| job.own_id == own_id && job.is_running();
+        if let Some(at) = self.jobs.iter().position(running) {
+            self.jobs[at].may_requeue = true;
+            self.begin_again(at, JobState::Cancelled);
+            self.look();
         }
     }
 
     pub(crate) fn forget(&mut self, job_id: u32) {
-        if let Some(at) = self.remembered(job_id) {
-            let mut job = self.jobs.remove(at);
-            let given_back = job.finish(JobState::Cancelled, self.now);
-            self.gpus.give_back(&given_back);
-            self.look();
+        let mut at = 0;
+        while at < self.jobs.len() {
+            if self.jobs[at].spec.job_id == job_id && self.remembers(&self.jobs[at]) {
+                let mut job = self.jobs.remove(at);
+                let given_back = job.finish(JobState::Cancelled, self.now);
+                self.gpus.give_back(&given_back);
+            } else {
+                at += 1;
+            }
         }
+        self.look();
     }
 }
 

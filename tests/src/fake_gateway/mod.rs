@@ -6,6 +6,8 @@
 //! to, else for the plan's default. It calls itself `simulated` wherever it names its release.
 
 mod bounds;
+mod change;
+mod follow;
 mod gpus;
 mod job;
 mod limits;
@@ -22,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use record::Clock;
-use slurm_wire::{JobRow, Policy, RefusalCode, SettingFault};
+use slurm_wire::{JobRow, JobState, Policy, RefusalCode, SettingFault};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
@@ -51,6 +53,8 @@ pub struct FakePlan {
     pub bounds: FakeBounds,
     /// Whether a job needs its account and its user there, as with `AccountingStorageEnforce`.
     pub enforce_associations: bool,
+    /// Whether the gateway may choose job ids, as Slurm's administrator; otherwise Slurm does.
+    pub explicit_ids: bool,
 }
 
 impl Default for FakePlan {
@@ -63,6 +67,7 @@ impl Default for FakePlan {
             run_seconds: 3_600,
             bounds: FakeBounds::default(),
             enforce_associations: true,
+            explicit_ids: true,
         }
     }
 }
@@ -178,9 +183,20 @@ impl FakeGateway {
         self.shared.machine().setting_faults = faults;
     }
 
-    /// Ends a running job as a node failure would: state NODE_FAIL, at the clock's present.
-    pub fn fail_node_under(&self, job_id: u32) {
-        self.shared.machine().fail_node_under(job_id);
+    /// Ends a running job, or one task, by Slurm's own id and at the clock's present: `NodeFail`,
+    /// `OutOfMemory`, or `Cancelled` as by somebody with `scancel`.
+    pub fn end_by_hand(&self, own_id: u32, state: JobState) {
+        self.shared.machine().end_running(own_id, state);
+    }
+
+    /// Puts a running job back into the queue, as somebody with `scontrol` does.
+    pub fn requeue_by_hand(&self, own_id: u32) {
+        self.shared.machine().requeue_by_hand(own_id);
+    }
+
+    /// Starts the worker that follows slurmctld anew: every caller is told everything again.
+    pub fn restart_worker(&self) {
+        self.shared.machine().followed.begin_anew();
     }
 
     /// Forgets a job wholly, as slurmctld does with one that it acknowledged but had not saved.

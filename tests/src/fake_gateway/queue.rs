@@ -56,7 +56,7 @@ impl Machine {
         self.look();
     }
 
-    fn end(&mut self, at: usize, state: JobState) {
+    pub(crate) fn end(&mut self, at: usize, state: JobState) {
         let given_back = self.jobs[at].finish(state, self.now);
         self.gpus.give_back(&given_back);
     }
@@ -73,11 +73,28 @@ impl Machine {
                 self.end(at, JobState::Deadline);
                 continue;
             }
-            let phase = match self.start(at) {
-                Ok(gpus) => Phase::Running { since: self.now, gpus },
-                Err(reason) => Phase::Waiting { reason },
-            };
-            self.jobs[at].phase = phase;
+            // Of an array one task after the other, until one has to wait.
+            while self.jobs[at].is_waiting() {
+                match self.start(at) {
+                    Ok(gpus) => self.run(at, gpus),
+                    Err(reason) => {
+                        self.jobs[at].phase = Phase::Waiting { reason };
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts a job on its node; of an array its next task, which gets a row of its own.
+    fn run(&mut self, at: usize, gpus: Assigned) {
+        let running = Phase::Running { since: self.now, gpus };
+        match self.jobs[at].split_off(self.next_job_id) {
+            Some(task) => {
+                self.next_job_id += 1;
+                self.take_in(Job { phase: running, ..task });
+            }
+            None => self.jobs[at].phase = running,
         }
     }
 
@@ -90,6 +107,11 @@ impl Machine {
         let job = self.jobs[at].clone();
         if job.not_before > self.now {
             return Err("BeginTime");
+        }
+        let of_array = |other: &&Job| other.spec.job_id == job.spec.job_id && other.is_running();
+        let running = u32::try_from(self.jobs.iter().filter(of_array).count()).unwrap_or(u32::MAX);
+        if job.most_at_once().is_some_and(|most| running >= most) {
+            return Err("JobArrayTaskLimit");
         }
         for (owner, usage, limits, _) in self.limits_on(&job) {
             if let Some(barrier) = usage.barrier(&limits, &job) {
@@ -146,17 +168,18 @@ impl Machine {
 
     /// PreemptMode=REQUEUE: a job that may be requeued waits again, any other one is ended.
     fn preempt(&mut self, at: usize) {
-        self.end(at, JobState::Preempted);
-        // The broker submits with requeue off.
-        if self.jobs[at].is_ours() {
-            return;
+        if self.jobs[at].may_requeue {
+            self.begin_again(at, JobState::Preempted);
+        } else {
+            self.end(at, JobState::Preempted);
         }
+    }
+
+    /// Ends this incarnation; the next one waits under the same id.
+    pub(crate) fn begin_again(&mut self, at: usize, state: JobState) {
+        self.end(at, state);
+        let next = self.jobs[at].successor(self.now, REQUEUED_FOR_S);
         self.jobs[at].has_successor = true;
-        let mut next = self.jobs[at].clone();
-        next.phase = Phase::Waiting { reason: "BeginTime" };
-        next.not_before = self.now + REQUEUED_FOR_S;
-        next.restart_count += 1;
-        next.has_successor = false;
         self.take_in(next);
     }
 }

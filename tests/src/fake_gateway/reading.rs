@@ -1,6 +1,8 @@
 //! Reading the simulated slurmctld and slurmdbd.
 
-use slurm_wire::{Answer, Changes, Cursor, JobRow, JobState, Refusal, RefusalCode};
+use std::collections::BTreeMap;
+
+use slurm_wire::{AccountUsage, Answer, Cursor, JobRow, JobState, Refusal, RefusalCode};
 
 use super::bounds::{numbered, refusal};
 use super::job::{Job, Phase};
@@ -12,14 +14,19 @@ const REMEMBERED_S: i64 = 300;
 /// Most job ids in one question for records.
 const MOST_RECORDS: usize = 1_000;
 
+/// What Slurm adds use up by.
+const HOUR_S: i64 = 3_600;
+
 /// Slurm's number for a job that it does not know.
 const INVALID_JOB_ID: i32 = 2017;
 
 impl Machine {
     pub(crate) fn read_jobs(&self, job_ids: &[u32]) -> Result<Vec<JobRow>, Refusal> {
-        job_ids.iter().try_for_each(|job_id| self.plan.bounds.check_job_id(*job_id))?;
+        if self.plan.explicit_ids {
+            job_ids.iter().try_for_each(|job_id| self.plan.bounds.check_job_id(*job_id))?;
+        }
         let asked = |job: &&Job| match job_ids {
-            [] => self.plan.bounds.job_ids.contains(&job.spec.job_id),
+            [] => job.is_ours() || self.plan.bounds.job_ids.contains(&job.spec.job_id),
             some => some.contains(&job.spec.job_id),
         };
         Ok(self.remembered_jobs().filter(asked).map(Job::row).collect())
@@ -49,11 +56,39 @@ impl Machine {
         Ok(Answer::Records(jobs.map(|job| job.record(&self.plan.cluster)).collect()))
     }
 
-    /// Every job of the broker's, whole each time: what a worker that was just started would answer.
-    pub(crate) fn watch_jobs(&self) -> Result<Answer, Refusal> {
-        let cursor = Cursor { life: 1, step: 1 };
-        let jobs = self.read_jobs(&[])?;
-        Ok(Answer::Changes(Changes { cursor, whole: true, jobs, gone: Vec::new() }))
+    /// What has changed of the broker's jobs since a cursor.
+    pub(crate) fn watch_jobs(&mut self, since: Option<Cursor>) -> Answer {
+        let ids = &self.plan.bounds.job_ids;
+        let own = |job: &&Job| job.is_ours() || ids.contains(&job.spec.job_id);
+        let rows = self.remembered_jobs().filter(own).map(Job::row).collect();
+        Answer::Changes(self.followed.changes(rows, since))
+    }
+
+    /// Slurm's own sums by account, those of the accounts below included: whole hours.
+    pub(crate) fn read_usage(&self, from: i64, until: i64) -> Result<Answer, Refusal> {
+        if until <= from || from % HOUR_S != 0 || until % HOUR_S != 0 {
+            let sentence = format!("from {from} until {until}: Slurm adds up whole hours only");
+            return Err(refusal(RefusalCode::MalformedCall, &sentence));
+        }
+        // An hour that is not over has not been added up.
+        let until = until.min(self.now - self.now % HOUR_S);
+        let sum_of = |account: &str| {
+            let inside = |job: &&Job| self.kept.is_under(account, &job.spec.account);
+            let mut tres_seconds: BTreeMap<String, u64> = BTreeMap::new();
+            for job in self.jobs.iter().filter(inside) {
+                let seconds = job.ran_s(from, until, self.now).unsigned_abs();
+                for (name, amount) in job.tres().into_iter().filter(|_| seconds > 0) {
+                    *tres_seconds.entry(name).or_default() += amount * seconds;
+                }
+            }
+            tres_seconds
+        };
+        let ours = self.kept.ours(&self.plan.bounds).accounts.into_iter();
+        let usage = ours.map(|row| {
+            let tres_seconds = sum_of(&row.name);
+            AccountUsage { account: row.name, tres_seconds }
+        });
+        Ok(Answer::Usage(usage.filter(|usage| !usage.tres_seconds.is_empty()).collect()))
     }
 
     /// Every run of the broker's that ended within these seconds.
@@ -94,18 +129,23 @@ impl Machine {
         self.jobs.iter().filter(|job| self.remembers(job))
     }
 
-    pub(crate) fn known(&self, job_id: u32) -> Result<usize, Refusal> {
-        self.remembered(job_id).ok_or_else(|| {
+    /// Where the rows of a job are; never empty.
+    pub(crate) fn known(&self, job_id: u32) -> Result<Vec<usize>, Refusal> {
+        let rows = self.remembered(job_id);
+        if rows.is_empty() {
             let sentence = format!("slurmctld does not know job {job_id}");
-            numbered(RefusalCode::UnknownJob, INVALID_JOB_ID, &sentence)
-        })
+            return Err(numbered(RefusalCode::UnknownJob, INVALID_JOB_ID, &sentence));
+        }
+        Ok(rows)
     }
 
-    pub(crate) fn remembered(&self, job_id: u32) -> Option<usize> {
-        self.jobs.iter().rposition(|job| job.spec.job_id == job_id && self.remembers(job))
+    /// Where the rows of a job are that slurmctld remembers: of an array several.
+    pub(crate) fn remembered(&self, job_id: u32) -> Vec<usize> {
+        let asked = |job: &Job| job.spec.job_id == job_id && self.remembers(job);
+        (0..self.jobs.len()).filter(|at| asked(&self.jobs[*at])).collect()
     }
 
-    fn remembers(&self, job: &Job) -> bool {
+    pub(crate) fn remembers(&self, job: &Job) -> bool {
         let forgotten =
             matches!(job.phase, Phase::Over { until, .. } if until + REMEMBERED_S < self.now);
         !forgotten && !job.has_successor

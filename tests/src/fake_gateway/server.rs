@@ -52,11 +52,12 @@ fn greet(line: &[u8], shared: &Shared) -> Result<Welcome, Refusal> {
             format!("the caller speaks version {}, this is {PROTOCOL_VERSION}", hello.version);
         return Err(refusal(RefusalCode::VersionMismatch, &sentence));
     }
+    let machine = shared.machine();
     Ok(Welcome {
         version: PROTOCOL_VERSION,
-        cluster: shared.machine().cluster().into(),
+        cluster: machine.cluster().into(),
         slurm_version: FAKE_RELEASE.into(),
-        explicit_ids: true,
+        explicit_ids: machine.plan.explicit_ids,
     })
 }
 

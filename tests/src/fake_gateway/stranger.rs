@@ -71,21 +71,25 @@ impl Machine {
         };
         let run_seconds = i64::from(stranger.time_limit_min) * 60;
         let phase = Phase::Waiting { reason: "Priority" };
-        self.take_in(Job::new(spec, phase, self.now, run_seconds));
+        let job = Job::new(spec, phase, self.now, run_seconds);
+        self.take_in(Job { may_requeue: true, ..job });
         self.look();
         job_id
     }
 
     /// Cancels a job that the broker did not send, where it has a say.
     pub(crate) fn cancel_stranger(&mut self, job_id: u32) -> Result<(), Refusal> {
-        let at = self.known(job_id)?;
-        if !self.is_stranger(&self.jobs[at]) {
+        let rows = self.known(job_id)?;
+        if rows.iter().any(|at| !self.is_stranger(&self.jobs[*at])) {
             let sentence = format!("job {job_id} is the broker's own, or elsewhere");
             return Err(refusal(RefusalCode::NotAStranger, &sentence));
         }
-        if !self.jobs[at].state().is_over() {
-            self.finish(at, JobState::Cancelled);
+        for at in rows {
+            if !self.jobs[at].is_over() {
+                self.end(at, JobState::Cancelled);
+            }
         }
+        self.look();
         Ok(())
     }
 }

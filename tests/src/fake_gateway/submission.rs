@@ -19,16 +19,37 @@ const INVALID_QOS: i32 = 2066;
 
 impl Machine {
     /// Takes a job in, held; an equal one that is there already is adopted.
-    pub(crate) fn submit(&mut self, mut spec: JobSpec) -> Result<Submitted, Refusal> {
+    pub(crate) fn submit(&mut self, spec: JobSpec) -> Result<Submitted, Refusal> {
         self.plan.bounds.check(&spec)?;
+        if !self.plan.explicit_ids {
+            return self.submit_keyed(spec);
+        }
+        self.plan.bounds.check_job_id(spec.job_id)?;
         let job_id = spec.job_id;
-        if let Some(at) = self.remembered(job_id) {
+        if let Some(&at) = self.remembered(job_id).first() {
             if self.jobs[at].spec.key != spec.key {
                 let sentence = format!("job id {job_id} is taken by a job with another key");
                 return Err(refusal(RefusalCode::JobIdTaken, &sentence));
             }
             return Ok(Submitted { job_id, adopted: true });
         }
+        self.accept(spec)
+    }
+
+    /// Without the right to choose ids: Slurm chooses one, and a job with the mark is adopted.
+    fn submit_keyed(&mut self, mut spec: JobSpec) -> Result<Submitted, Refusal> {
+        let marked = |job: &&Job| job.spec.key == spec.key && self.remembers(job);
+        if let Some(job) = self.jobs.iter().find(marked) {
+            return Ok(Submitted { job_id: job.spec.job_id, adopted: true });
+        }
+        spec.job_id = self.next_job_id;
+        let submitted = self.accept(spec)?;
+        self.next_job_id += 1;
+        Ok(submitted)
+    }
+
+    fn accept(&mut self, mut spec: JobSpec) -> Result<Submitted, Refusal> {
+        let job_id = spec.job_id;
         spec.qos = Some(self.qos_for(&spec)?);
         self.check_place(&spec)?;
         let job = Job::new(spec, Phase::Held, self.now, self.plan.run_seconds);

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
 
+mod array;
 mod caller;
 mod jobs;
+mod life;
 mod limits;
 mod policy;
 mod preemption;
