@@ -22,6 +22,7 @@ mod death;
 mod desk;
 mod dialogue;
 mod ear;
+mod fault;
 mod keeper;
 mod link;
 mod pace;

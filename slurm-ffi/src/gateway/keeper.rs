@@ -179,6 +179,7 @@ impl Keeper {
             kind,
             pid,
             generation: self.generation,
+            conf: self.command.conf.clone(),
             pending: Arc::clone(&self.pending),
             metrics: Arc::clone(&self.metrics),
             events: self.events.clone(),

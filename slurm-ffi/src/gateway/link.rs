@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slurm_wire::{Refusal, RefusalCode};
 
@@ -95,6 +95,7 @@ impl Line {
         let is_submit = matches!(task, Task::Submit(_));
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
         let told = self.pending.expect(seq);
+        let begun = Instant::now();
         if self.events.send(Event::Order(Order { seq, task })).is_err() {
             self.pending.forget(seq);
             return Err(self.lost(is_submit, "its keeper is gone"));
@@ -105,8 +106,11 @@ impl Line {
                 outcome
             }
             Err(RecvTimeoutError::Timeout) => {
-                self.give_up(seq);
-                let why = format!("it did not answer within {} ms", self.deadline.as_millis());
+                let said = self.pending.said_since(begun);
+                let said = said.map(|it| format!(", last saying: {it}")).unwrap_or_default();
+                self.give_up(seq, &said);
+                let deadline_ms = self.deadline.as_millis();
+                let why = format!("it did not answer within {deadline_ms} ms{said}");
                 Err(self.lost(is_submit, &why))
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -117,13 +121,14 @@ impl Line {
     }
 
     /// A worker that kept a call past its deadline is stuck in libslurm: nothing but SIGKILL helps.
-    fn give_up(&self, seq: u64) {
+    fn give_up(&self, seq: u64, said: &str) {
         let Some(generation) = self.pending.forget(seq) else {
             return; // Never sent: somebody else's call is what blocks, and has its own deadline.
         };
         if self.pending.kill(generation, Death::Deadline) {
             self.metrics.worker_kills.with_label_values(&[self.kind.name()]).inc();
-            let why = format!("a call took longer than {} ms", self.deadline.as_millis());
+            let deadline_ms = self.deadline.as_millis();
+            let why = format!("a call took longer than {deadline_ms} ms{said}");
             self.breaker.open(&why);
         }
     }

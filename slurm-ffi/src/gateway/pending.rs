@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Instant;
 
 use super::death::Death;
 use crate::frame::{Outcome, WorkerKind};
@@ -38,6 +39,8 @@ struct Health {
     failed_starts: u32,
     /// What the last one that died said last, and how it died.
     epitaph: String,
+    /// The last grave thing that the living one said, and when.
+    said: Option<(Instant, String)>,
 }
 
 impl Pending {
@@ -99,6 +102,17 @@ impl Pending {
     /// How many starts in a row have failed.
     pub(super) fn failed_starts(&self) -> u32 {
         self.health().failed_starts
+    }
+
+    /// Remembers a grave word of the worker's.
+    pub(super) fn hear(&self, text: &str) {
+        self.health().said = Some((Instant::now(), text.to_owned()));
+    }
+
+    /// The last grave word since then: what a call hangs on is often said there.
+    pub(super) fn said_since(&self, since: Instant) -> Option<String> {
+        let said = self.health().said.clone();
+        said.filter(|(at, _)| *at >= since).map(|(_, text)| text)
     }
 
     /// Why the last worker ended, in a sentence.

@@ -1,8 +1,11 @@
-//! The gateway dies with -9 while a job waits, starts and runs: the outcome is the same.
+//! The gateway dies, or what it stands on does: the outcome is the same, and mimerd never exits.
 
 use anyhow::{Result, ensure};
 use testbed::site::Site;
 use testbed::story::{Outcome, Story, TERMS};
+
+mod locked;
+mod mishaps;
 
 #[tokio::test]
 async fn killing_the_gateway_changes_nothing_in_the_outcome() -> Result<()> {
