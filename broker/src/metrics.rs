@@ -1,7 +1,9 @@
 //! Every metric of `mimerd`, with its unit and help text. Labels come from closed lists.
 
+use chrono::TimeDelta;
 use prometheus::{
-    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::leader::Duty;
@@ -29,6 +31,11 @@ pub struct Metrics {
     cluster_drift: IntGauge,
     cluster_drift_age: IntGauge,
     cluster_writes: IntCounterVec,
+    settlement_lag: Histogram,
+    slurmdbd_questions: IntCounterVec,
+    records_behind: IntGauge,
+    rows_taken_in: IntCounter,
+    second_starts: IntCounter,
 }
 
 impl Metrics {
@@ -113,6 +120,40 @@ impl Metrics {
             Opts::new("mimerd_cluster_writes_total", "Objects of Slurm written, by outcome"),
             &["outcome"],
         )?;
+        let settlement_lag = Histogram::with_opts(
+            HistogramOpts::new(
+                "mimerd_settlement_lag_seconds",
+                "Seconds from the end of a job in Slurm until its hold is settled",
+            )
+            .buckets(vec![
+                1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0,
+                86_400.0,
+            ]),
+        )?;
+        let slurmdbd_questions = IntCounterVec::new(
+            Opts::new(
+                "mimerd_slurmdbd_questions_total",
+                "Questions of the watcher to slurmdbd, by kind; at most 30 in any minute",
+            ),
+            &["question"],
+        )?;
+        let records_behind = IntGauge::new(
+            "mimerd_records_behind_seconds",
+            "How far behind the present the reading of slurmdbd is, at the last answer",
+        )?;
+        let rows_taken_in = IntCounter::new(
+            "mimerd_slurmctld_rows_total",
+            "Rows of slurmctld that had changed and were taken in",
+        )?;
+        let second_starts = IntCounter::new(
+            "mimerd_second_starts_total",
+            "Scripts that Slurm was found to have started again by itself",
+        )?;
+        registry.register(Box::new(settlement_lag.clone()))?;
+        registry.register(Box::new(slurmdbd_questions.clone()))?;
+        registry.register(Box::new(records_behind.clone()))?;
+        registry.register(Box::new(rows_taken_in.clone()))?;
+        registry.register(Box::new(second_starts.clone()))?;
         registry.register(Box::new(exceptions_open.clone()))?;
         registry.register(Box::new(cluster_pending.clone()))?;
         registry.register(Box::new(cluster_drift.clone()))?;
@@ -147,6 +188,11 @@ impl Metrics {
             cluster_drift,
             cluster_drift_age,
             cluster_writes,
+            settlement_lag,
+            slurmdbd_questions,
+            records_behind,
+            rows_taken_in,
+            second_starts,
         })
     }
 
@@ -195,6 +241,32 @@ impl Metrics {
     /// How many attempts are over and wait for what slurmdbd has to tell.
     pub fn attempts_unsettled(&self, count: i64) {
         self.attempts_unsettled.set(count);
+    }
+
+    /// A hold was settled so long after its job's end.
+    pub fn settled_after(&self, lag: TimeDelta) {
+        let milliseconds = i32::try_from(lag.num_milliseconds().max(0)).unwrap_or(i32::MAX);
+        self.settlement_lag.observe(f64::from(milliseconds) / 1_000.0);
+    }
+
+    /// The watcher asked slurmdbd.
+    pub fn asked_slurmdbd(&self, question: &'static str) {
+        self.slurmdbd_questions.with_label_values(&[question]).inc();
+    }
+
+    /// How far behind the present the reading of slurmdbd is.
+    pub fn records_behind(&self, behind: TimeDelta) {
+        self.records_behind.set(behind.num_seconds());
+    }
+
+    /// So many rows of slurmctld had changed.
+    pub fn rows_taken_in(&self, count: usize) {
+        self.rows_taken_in.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    /// Slurm started a script again by itself.
+    pub fn second_start(&self) {
+        self.second_starts.inc();
     }
 
     /// The sealer chained `count` rows.

@@ -54,6 +54,8 @@ struct AttemptShown {
     settled_at: Option<DateTime<Utc>>,
     exit_code: Option<i32>,
     start_count: i32,
+    /// How often Slurm started its script again by itself, after slurmctld had died.
+    second_start_count: i64,
     /// Segments of metered use on the GPUs it held.
     segment_count: i64,
     /// Set while a person keeps it from starting.
@@ -88,6 +90,7 @@ struct AttemptRow {
     settled_at: Option<DateTime<Utc>>,
     exit_code: Option<i32>,
     start_count: i32,
+    second_start_count: i64,
     segment_count: i64,
     kept_at: Option<DateTime<Utc>>,
     kept_by_operator: bool,
@@ -114,6 +117,7 @@ impl AttemptRow {
             settled_at: self.settled_at,
             exit_code: self.exit_code,
             start_count: self.start_count,
+            second_start_count: self.second_start_count,
             segment_count: self.segment_count,
             held_by_person: kept(self.kept_at, self.kept_by_operator, self.kept_why)
                 .filter(|_| self.state < AttemptState::Running),
@@ -174,6 +178,9 @@ async fn attempts(
                a.slurm_state, coalesce(a.refusal, a.cancel_reason) as reason, a.queued_at,
                a.started_at, a.ended_at, a.settled_at, a.exit_code, a.start_count, a.kept_at,
                a.kept_by_operator, a.kept_why, a.suspended_at, a.suspended_why,
+               (select count(*) from broker.exception e
+                where e.attempt_id = a.attempt_id and e.kind = 'second_start')
+                   as "second_start_count!",
                (select count(*) from broker.assignment g join broker.segment s
                     on s.node = g.node and s.gpu_minor = g.gpu_minor
                     and s.started_at < coalesce(g.until_at, 'infinity') and s.ended_at > g.from_at

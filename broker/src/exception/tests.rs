@@ -1,7 +1,7 @@
 //! Exceptions on a real PostgreSQL, with the rights that mimerd has.
 
-use record::{Actor, id};
-use slurm_wire::JobState;
+use record::{Actor, Stamp, id};
+use slurm_wire::{JobRow, JobState};
 use sqlx::PgPool;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Attempts: one submission of a job plan to Slurm, with its own id and hold.
 
-use accounting::hold::{self, ReleaseReason};
+use accounting::hold::{self, HoldError, HoldState, ReleaseError, ReleaseReason};
 use chrono::{DateTime, Utc};
 use record::Stamp;
 use serde_json::json;
@@ -244,7 +244,16 @@ pub async fn ended_without_run(
     if lock(tx, attempt.attempt_id).await?.is_over() {
         return Ok(());
     }
-    hold::release(tx, attempt.hold_id, ReleaseReason::NeverRan, stamp).await?;
+    match hold::release(tx, attempt.hold_id, ReleaseReason::NeverRan, stamp).await {
+        // Its time was up, and it went back when the plan was admitted anew.
+        Err(ReleaseError::Hold(HoldError::AlreadyClosed {
+            state: HoldState::Released { reason: ReleaseReason::Expired, .. },
+            ..
+        })) => {}
+        released => {
+            released?;
+        }
+    }
     sqlx::query!(
         "update broker.attempt set state = $2, refusal = $3, settled_at = $4
          where attempt_id = $1",

@@ -3,20 +3,24 @@
 //!
 //! A hold expires when a job could no longer start and still end before the first of its grants
 //! does. Changing a waiting job's payer under Slurm's eyes would be a race with its start, so the
-//! attempt ends and a new one, with its own hold and job id, takes its place. Should the old job
-//! start at that very moment, it is paid by the grants that were open then, and cancelled.
+//! attempt ends and a new one, with its own hold and job id, takes its place: in one transaction, so
+//! that a plan is never taken back and forgotten. Should the old job start at that very moment, what
+//! it takes is a late run of its grants, and it is cancelled.
 
-use accounting::hold;
+use std::error::Error;
+
+use accounting::hold::{self, ReleaseReason};
 use record::{Actor, Stamp};
 use serde_json::json;
 use slurm_wire::{Answer, Call};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::gateway::GatewayError;
 use crate::outbox::{self, Effect};
 use crate::plan::attempt::{self, Attempt, AttemptState};
-use crate::plan::{self, PlanError};
+use crate::plan::{self, Admission, PlanError, keep};
 
 /// Holds looked at in one pass.
 const AT_ONCE: i64 = 100;
@@ -42,8 +46,8 @@ pub(super) async fn look(app: &App) -> anyhow::Result<()> {
 /// Ends the attempt and admits its plan anew, or says why that cannot be.
 async fn take_back(app: &App, attempt_id: Uuid) -> anyhow::Result<()> {
     let mut tx = app.db.begin().await?;
-    let state = attempt::lock(&mut tx, attempt_id).await?;
-    if state >= AttemptState::Running {
+    yield_to_others(&mut tx).await?;
+    if attempt::lock(&mut tx, attempt_id).await? >= AttemptState::Running {
         return Ok(()); // It came in time: what it takes is paid by the grants that were open then.
     }
     let attempt = attempt::by_id(&mut tx, attempt_id).await?;
@@ -53,23 +57,21 @@ async fn take_back(app: &App, attempt_id: Uuid) -> anyhow::Result<()> {
     let stamp = stamp(app, &attempt);
     outbox::want(&mut tx, &Effect::Cancel { attempt_id }, attempt.trace_id, stamp.now).await?;
     stamp.audit(&mut tx, "attempt.expired", ("attempt", attempt_id), json!({})).await?;
-    tx.commit().await?;
 
-    let mut tx = app.db.begin().await?;
-    let rules = (&*app.config, &app.settings);
     let subject = ("job_plan", attempt.job_plan_id);
-    match plan::again(&mut tx, rules, attempt.job_plan_id, &stamp).await {
+    let mut inner = tx.begin().await?;
+    match readmit(app, &mut inner, &attempt, &stamp).await? {
         Ok(admission) => {
+            inner.commit().await?;
+            keep::carry_over(&mut tx, attempt_id, admission.attempt_id).await?;
             let details = json!({ "attempt_id": admission.attempt_id, "instead_of": attempt_id });
             stamp.audit(&mut tx, "job_plan.readmit", subject, details).await?;
             tracing::info!(attempt.id = %attempt_id, new = %admission.attempt_id,
                 "a plan is admitted anew: its grant ended before the job could run");
         }
-        Err(PlanError::Database(error)) => return Err(error.into()),
         Err(refused) => {
-            // What the failed try wrote is undone; the reason is kept for the person.
-            drop(tx);
-            tx = app.db.begin().await?;
+            // What the failed try wrote is undone: the hold stands until the job is out of Slurm.
+            inner.rollback().await?;
             let reason = format!("{REASON}, and it cannot be admitted anew: {refused}");
             sqlx::query!(
                 "update broker.attempt set cancel_reason = $2 where attempt_id = $1",
@@ -83,6 +85,41 @@ async fn take_back(app: &App, attempt_id: Uuid) -> anyhow::Result<()> {
     }
     tx.commit().await?;
     app.outbox_wake.notify_one();
+    Ok(())
+}
+
+/// Gives the hold back and admits the plan on what there is then. The inner error is a no.
+async fn readmit(
+    app: &App,
+    tx: &mut PgConnection,
+    attempt: &Attempt,
+    stamp: &Stamp<'_>,
+) -> anyhow::Result<Result<Admission, PlanError>> {
+    hold::release(&mut *tx, attempt.hold_id, ReleaseReason::Expired, stamp).await?;
+    let rules = (&*app.config, &app.settings);
+    match plan::again(tx, rules, attempt.job_plan_id, stamp).await {
+        Err(error) if has_failed(&error) => Err(error.into()),
+        answer => Ok(answer),
+    }
+}
+
+/// Whether the database failed, rather than the rules said no.
+fn has_failed(error: &PlanError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(it) = cause {
+        if it.is::<sqlx::Error>() {
+            return true;
+        }
+        cause = it.source();
+    }
+    false
+}
+
+/// The grants of the old hold and of the new one are locked one after the other, which could wait in
+/// a circle with an admission. Whoever waits so long here gives way, sooner than PostgreSQL looks for
+/// circles, and tries again in the next round.
+async fn yield_to_others(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query_scalar!("select set_config('lock_timeout', '500ms', true)").fetch_one(tx).await?;
     Ok(())
 }
 

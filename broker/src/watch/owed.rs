@@ -1,228 +1,222 @@
-//! What slurmdbd tells: every incarnation of a job, from which the hold is settled.
+//! What is owed: attempts that are over in Slurm are settled by slurmdbd's records, every incarnation.
+//!
+//! Most records are there already, read as they ended. An attempt whose records are not is asked for
+//! by its id, seldom and ever more seldom. What slurmctld does not know is only ever settled, or
+//! taken for lost, on the answer to such a question: it alone tells all there is.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use accounting::hold::{self, NewRun, Settle};
-use anyhow::Context;
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
-use record::{Actor, GpuSeconds, Stamp};
-use serde_json::{Value, json};
-use slurm_wire::{Answer, Call, JobRecord, JobState};
-use sqlx::PgConnection;
+use slurm_wire::{Answer, Call, JobRecord};
 use uuid::Uuid;
 
-use super::controller::Over;
+use super::follow::{Followed, Standing};
+use super::keep_record::{self, Kept};
 use super::lost::{self, Lost};
+use super::records::Reading;
+use super::roll::{self, Line, Watched};
+use super::verdict::{self, Verdict};
+use super::{runaway, settle};
 use crate::app::App;
-use crate::crisis;
 use crate::gateway::GatewayError;
-use crate::plan::attempt::{self, Attempt, AttemptState};
 
-/// slurmdbd is asked for at most this many jobs at once.
+/// Jobs in one question.
 const JOBS_PER_QUESTION: usize = 500;
+/// Questions by id at one look.
+const QUESTIONS_AT_ONCE: usize = 2;
+/// How long the tasks of an array that nobody tells of keep its hold open.
+const UNTOLD_FOR: TimeDelta = TimeDelta::minutes(10);
 
-/// Settles every attempt of `over` whose records are all there and all over.
+/// Attempts that are over and not settled, and when each is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    waits: HashMap<Uuid, Wait>,
+}
+
+impl Waiting {
+    /// The asking was interrupted: all of it begins anew.
+    pub(super) fn forget_all(&mut self) {
+        self.waits.clear();
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    since: DateTime<Utc>,
+    asked_count: u32,
+    ask_at: DateTime<Utc>,
+}
+
+impl Wait {
+    /// An attempt that slurmctld does not know is asked for after some seconds: a job that was just
+    /// accepted may be there at the next look. One that it says is over has its record soon.
+    fn from(now: DateTime<Utc>, standing: &Standing) -> Self {
+        let first_s = if *standing == Standing::Unknown { 5 } else { 20 };
+        Self { since: now, asked_count: 0, ask_at: now + TimeDelta::seconds(first_s) }
+    }
+
+    /// The next question is twice as far away, at most five minutes.
+    fn asked(&mut self, now: DateTime<Utc>) {
+        let pause_s = (10_i64 << self.asked_count.min(5)).min(300);
+        self.asked_count += 1;
+        self.ask_at = now + TimeDelta::seconds(pause_s);
+    }
+}
+
+/// What a look has to go by.
+pub(super) struct Look<'a> {
+    pub(super) app: &'a App,
+    pub(super) followed: &'a Followed,
+    pub(super) blind_until: Option<DateTime<Utc>>,
+}
+
+/// Settles every attempt of the roll whose records are all there and all over, and asks for those
+/// that should have been there.
 ///
 /// An attempt that cannot be settled is told in the log and holds up no other.
-pub(super) async fn settle(app: &App, over: &[Over<'_>], lost: &mut Lost) -> anyhow::Result<()> {
-    let mut missing = HashSet::new();
-    let mut waiting = 0;
-    for attempts in over.chunks(JOBS_PER_QUESTION) {
-        let job_ids = attempts.iter().map(|over| over.attempt.spec.job_id).collect();
-        let Answer::Records(records) = app.gateway.call(&Call::ReadRecords { job_ids }).await?
-        else {
-            return Err(GatewayError::OutOfTurn.into());
-        };
-        for &Over { attempt, remembered } in attempts {
-            let mine: Vec<&JobRecord> = records
-                .iter()
-                .filter(|record| record.job_id == attempt.spec.job_id && is_ours(record, attempt))
-                .collect();
-            let outcome = if !mine.is_empty() && mine.iter().all(|record| is_final(record)) {
-                settle_one(app, attempt, &mine).await
-            } else if mine.is_empty() && !remembered {
-                missing.insert(attempt.attempt_id);
-                let missed_for = lost.missed(attempt.attempt_id, app.clock.now());
-                if missed_for < TimeDelta::seconds(app.config.duties.resubmit_after_s) {
-                    continue;
-                }
-                lost::resubmit(app, attempt).await
-            } else {
-                waiting += 1; // slurmdbd lags; it will know.
-                Ok(())
-            };
-            if let Err(error) = outcome {
-                waiting += 1;
-                tracing::error!(attempt.id = %attempt.attempt_id,
-                    slurm.job_id = attempt.spec.job_id, error = format!("{error:#}"),
-                    "an attempt that is over cannot be settled");
+pub(super) async fn settle(
+    look: &Look<'_>,
+    open: &[Line],
+    reading: &mut Reading,
+    (waiting, lost): (&mut Waiting, &mut Lost),
+) -> anyhow::Result<()> {
+    let app = look.app;
+    let over: Vec<(u32, &Line, Standing)> = open
+        .iter()
+        .map(|line| (line.asked_id(), line))
+        .filter_map(|(asked_id, line)| match look.followed.standing(asked_id) {
+            Standing::UnderWay | Standing::Foreign => None,
+            // On its way to Slurm: that slurmctld does not know it says nothing.
+            Standing::Unknown if line.queued_at.is_none() => None,
+            standing => Some((asked_id, line, standing)),
+        })
+        .collect();
+    let ids: HashSet<Uuid> = over.iter().map(|(_, line, _)| line.attempt_id).collect();
+    waiting.waits.retain(|attempt_id, _| ids.contains(attempt_id));
+    lost.keep_only(|attempt_id| ids.contains(attempt_id));
+    app.metrics.attempts_unsettled(i64::try_from(over.len()).unwrap_or(i64::MAX));
+    if over.is_empty() {
+        return Ok(());
+    }
+
+    let asked_ids: Vec<u32> = over.iter().map(|(asked_id, ..)| *asked_id).collect();
+    let told = Told::of(app, &asked_ids).await?;
+    let now = app.clock.now();
+    let mut due = Vec::new();
+    for (asked_id, line, standing) in &over {
+        let Some(watched) = told.watched.get(asked_id) else { continue };
+        let wait =
+            waiting.waits.entry(line.attempt_id).or_insert_with(|| Wait::from(now, standing));
+        let all_told = matches!(standing, Standing::Over(expected)
+            if verdict::when_over(watched, expected, &told.records(watched)) == Verdict::Settle);
+        // What Slurm was given more than once may have a start without an end: it is asked for first.
+        let is_sure = wait.asked_count > 0 || !settle::was_given_again(app, watched).await?;
+        if all_told && is_sure {
+            settle::settle(app, watched, told.of_one(watched)).await;
+        } else if all_told || wait.ask_at <= now {
+            due.push((*asked_id, standing));
+        }
+    }
+    for due in due.chunks(JOBS_PER_QUESTION).take(QUESTIONS_AT_ONCE) {
+        let asked_ids: Vec<u32> = due.iter().map(|(asked_id, _)| *asked_id).collect();
+        if !reading.by_id(app, asked_ids.clone()).await? {
+            break; // Asked as often as may be: these stay due.
+        }
+        let told = Told::of(app, &asked_ids).await?;
+        for (asked_id, standing) in due {
+            let Some(watched) = told.watched.get(asked_id) else { continue };
+            let Some(wait) = waiting.waits.get_mut(&watched.attempt_id) else { continue };
+            wait.asked(now);
+            let waited = now - wait.since;
+            if let Err(error) = judge(look, (watched, standing), &told, (waited, lost)).await {
+                tracing::error!(attempt.id = %watched.attempt_id,
+                    slurm.job_id = watched.slurm_job_id, error = format!("{error:#}"),
+                    "an attempt that is over in Slurm cannot be judged");
             }
         }
     }
-    lost.keep_only(|attempt_id| missing.contains(attempt_id));
-    app.metrics.attempts_unsettled(waiting);
     Ok(())
 }
 
-/// The mark reaches slurmdbd only when the job starts or ends; a record without one is ours by its
-/// id, which no other job can have.
-fn is_ours(record: &JobRecord, attempt: &Attempt) -> bool {
-    record.admin_comment.as_deref().is_none_or(|key| key.is_empty() || key == attempt.spec.key)
-}
-
-/// Over, with an end, and complete. slurmdbd lags slurmctld by seconds, and on a busy cluster it
-/// shows a job that has ended before it has taken in how that job started.
-fn is_final(record: &JobRecord) -> bool {
-    let complete = record.started_at.is_none_or(|at| at == 0)
-        || (record.partition.as_deref().is_some_and(|name| !name.is_empty())
-            && gpus_of(record) > 0);
-    record.state.is_over() && record.ended_at.is_some() && complete
-}
-
-async fn settle_one(app: &App, attempt: &Attempt, records: &[&JobRecord]) -> anyhow::Result<()> {
-    let now = app.clock.now();
-    let stamp =
-        Stamp { actor: Actor::Program("watcher"), now, why: None, trace_id: attempt.trace_id };
-    let mut tx = app.db.begin().await?;
-    if attempt::lock(&mut tx, attempt.attempt_id).await?.is_over() {
-        return Ok(()); // Another mimerd was quicker.
+/// Does what all that slurmdbd has of an attempt says.
+async fn judge(
+    look: &Look<'_>,
+    (watched, standing): (&Watched, &Standing),
+    told: &Told,
+    (waited, lost): (TimeDelta, &mut Lost),
+) -> anyhow::Result<()> {
+    let app = look.app;
+    let verdict = match standing {
+        Standing::Over(expected) => verdict::when_over(watched, expected, &told.records(watched)),
+        _ => verdict::when_unknown(watched, &told.records(watched)),
+    };
+    if verdict != Verdict::NeverStarted {
+        lost.found(watched.attempt_id);
     }
-    let mut runs = Vec::new();
-    for record in records {
-        let observation_id =
-            keep_raw(&mut tx, "slurmdbd", &attempt.cluster, record.job_id, &json!(record), now)
-                .await?;
-        if let Some(mut run) = run_of(record, observation_id)? {
-            // Who makes way in a crisis does not pay for what they could not finish.
-            run.chargeable = record.state != JobState::Preempted
-                || !crisis::was_active(&mut tx, run.ended_at).await?;
-            runs.push(run);
+    let usual = TimeDelta::seconds(app.config.duties.resubmit_after_s);
+    match verdict {
+        Verdict::Settle => settle::settle(app, watched, told.of_one(watched)).await,
+        Verdict::TasksUntold if waited >= UNTOLD_FOR => {
+            tracing::warn!(attempt.id = %watched.attempt_id, slurm.job_id = watched.slurm_job_id,
+                "tasks of an array have no record; they were taken out of the queue one by one");
+            settle::settle(app, watched, told.of_one(watched)).await;
         }
+        Verdict::Runaway(job_ids) if waited >= usual => {
+            let finals = told.records(watched).iter().any(|it| super::run::is_final(it));
+            runaway::tell(app, watched, (&job_ids, &told.records(watched))).await?;
+            if finals {
+                settle::settle(app, watched, told.of_one(watched)).await;
+            }
+        }
+        Verdict::NeverStarted => {
+            let missed_for = lost.missed(watched.attempt_id, app.clock.now());
+            let patience = lost::patience(app, watched.queued_at, look.blind_until);
+            if missed_for >= patience && !slurmctld_has(app, watched).await? {
+                lost::resubmit(app, watched).await?;
+            }
+        }
+        // slurmdbd lags; it will know.
+        Verdict::Wait | Verdict::TasksUntold | Verdict::Runaway(_) => {}
     }
-    let last = records.iter().max_by_key(|record| record.db_index).context("no record")?;
-    if runs.is_empty() {
-        let reason = format!("Slurm ended the job before it started ({})", last.state.word());
-        attempt::ended_without_run(&mut tx, attempt, AttemptState::Cancelled, &reason, &stamp)
-            .await?;
-    } else {
-        // A short job may have come and gone between two looks at slurmctld.
-        let started_at = runs.iter().map(|run| run.started_at).min();
-        let ended_at = runs.iter().map(|run| run.ended_at).max();
-        let run_count = i32::try_from(runs.len())?;
-        hold::settle(&mut tx, &Settle { hold_id: attempt.hold_id, runs }, &stamp).await?;
-        sqlx::query!(
-            "update broker.attempt set state = 'settled', slurm_state = $2, ended_at = $3,
-                 settled_at = $4, exit_code = $5, started_at = coalesce(started_at, $6),
-                 start_count = greatest(start_count, $7)
-             where attempt_id = $1",
-            attempt.attempt_id,
-            last.state.word(),
-            ended_at,
-            now,
-            last.exit_code,
-            started_at,
-            run_count,
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "update broker.assignment set until_at = $2
-             where attempt_id = $1 and until_at is null",
-            attempt.attempt_id,
-            ended_at,
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    tx.commit().await?;
-    tracing::info!(attempt.id = %attempt.attempt_id, slurm.job_id = attempt.spec.job_id,
-        state = ?last.state, "an attempt is settled");
     Ok(())
 }
 
-/// The run of one record; `None` if it never started.
-fn run_of(record: &JobRecord, observation_id: Uuid) -> anyhow::Result<Option<NewRun>> {
-    let (Some(started), Some(ended)) = (record.started_at, record.ended_at) else {
-        return Ok(None);
-    };
-    if started == 0 {
-        return Ok(None);
+/// Asks slurmctld itself, not what was followed of it.
+async fn slurmctld_has(app: &App, watched: &Watched) -> anyhow::Result<bool> {
+    let job_ids = vec![watched.asked_id()];
+    match app.gateway.call(&Call::ReadJobs { job_ids }).await? {
+        Answer::Jobs(jobs) => Ok(!jobs.is_empty()),
+        _ => Err(GatewayError::OutOfTurn.into()),
     }
-    let gpu_count = gpus_of(record);
-    let seconds = (ended - started - i64::try_from(record.suspended_s)?).max(0);
-    let gpu_seconds =
-        gpu_count.checked_mul(seconds).and_then(GpuSeconds::new).context("GPU-seconds overflow")?;
-    Ok(Some(NewRun {
-        run_id: record::id::fresh(),
-        cluster: record.cluster.clone(),
-        slurm_job_id: i64::from(record.job_id),
-        db_index: i64::try_from(record.db_index)?,
-        started_at: instant(started)?,
-        ended_at: instant(ended)?,
-        gpu_count,
-        gpu_seconds,
-        state: record.state.word().to_owned(),
-        // Who bears a fault of the machine, the hold's rate card says as it is settled.
-        chargeable: true,
-        observation_id,
-    }))
 }
 
-/// GPUs of a run: the untyped count if Slurm kept one, else the sum of the typed; never both.
-pub(crate) fn gpus_of(record: &JobRecord) -> i64 {
-    let untyped = record.tres.get("gres/gpu").copied();
-    let typed = || {
-        record.tres.iter().filter(|(name, _)| name.starts_with("gres/gpu:")).map(|(_, n)| *n).sum()
-    };
-    i64::try_from(untyped.unwrap_or_else(typed)).unwrap_or(i64::MAX)
+/// Attempts, and everything that slurmdbd told of them until now.
+struct Told {
+    watched: HashMap<u32, Watched>,
+    kept: HashMap<u32, Vec<Kept>>,
 }
 
-fn instant(seconds: i64) -> anyhow::Result<DateTime<Utc>> {
-    DateTime::from_timestamp(seconds, 0).context("a time outside the calendar")
-}
-
-/// Stores a record as Slurm told it; an unchanged one is kept once.
-pub(super) async fn keep_raw(
-    tx: &mut PgConnection,
-    source: &str,
-    cluster: &str,
-    job_id: u32,
-    body: &Value,
-    now: DateTime<Utc>,
-) -> Result<Uuid, sqlx::Error> {
-    let bytes = body.to_string();
-    let digest = digest(&SHA256, bytes.as_bytes()).as_ref().to_vec();
-    let inserted = sqlx::query_scalar!(
-        "insert into broker.observation
-             (observation_id, source, cluster, slurm_job_id, digest, body, observed_at)
-         values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict on constraint observation_kept_once do nothing
-         returning observation_id",
-        record::id::fresh(),
-        source,
-        cluster,
-        i64::from(job_id),
-        digest,
-        body,
-        now,
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    match inserted {
-        Some(observation_id) => Ok(observation_id),
-        None => {
-            sqlx::query_scalar!(
-                "select observation_id from broker.observation
-                 where source = $1 and cluster = $2 and slurm_job_id = $3 and digest = $4",
-                source,
-                cluster,
-                i64::from(job_id),
-                digest,
-            )
-            .fetch_one(tx)
-            .await
+impl Told {
+    async fn of(app: &App, asked_ids: &[u32]) -> anyhow::Result<Self> {
+        let cluster = &app.config.cluster.name;
+        let mut connection = app.db.acquire().await?;
+        let watched = roll::by_asked(&mut connection, cluster, asked_ids).await?;
+        let mut kept: HashMap<u32, Vec<Kept>> = HashMap::new();
+        for one in keep_record::of_jobs(&mut connection, cluster, asked_ids).await? {
+            let asked_id = one.record.asked_id();
+            if watched.get(&asked_id).is_some_and(|it| verdict::is_ours(&one.record, it)) {
+                kept.entry(asked_id).or_default().push(one);
+            }
         }
+        Ok(Self { watched, kept })
+    }
+
+    fn of_one(&self, watched: &Watched) -> &[Kept] {
+        self.kept.get(&watched.asked_id()).map_or(&[], Vec::as_slice)
+    }
+
+    fn records(&self, watched: &Watched) -> Vec<&JobRecord> {
+        self.of_one(watched).iter().map(|kept| &kept.record).collect()
     }
 }
 
@@ -230,53 +224,19 @@ pub(super) async fn keep_raw(
 mod tests {
     use super::*;
 
-    fn record_with(tres: &[(&str, u64)]) -> JobRecord {
-        JobRecord {
-            db_index: 1,
-            job_id: 7,
-            cluster: "c".into(),
-            admin_comment: None,
-            account: None,
-            partition: None,
-            user: None,
-            state: JobState::Completed,
-            submitted_at: Some(90),
-            started_at: Some(100),
-            ended_at: Some(160),
-            suspended_s: 10,
-            tres: tres.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect(),
-            nodes: None,
-            exit_code: Some(0),
-            array_job_id: None,
-            array_task_id: None,
+    #[test]
+    fn questions_about_one_attempt_come_ever_more_seldom() {
+        let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+        let mut wait = Wait::from(at(0), &Standing::Unknown);
+        let mut asked = Vec::new();
+        for second in 0..3_600 {
+            if wait.ask_at <= at(second) {
+                asked.push(second);
+                wait.asked(at(second));
+            }
         }
-    }
-
-    #[test]
-    fn typed_and_untyped_gpus_are_never_added_up() {
-        assert_eq!(gpus_of(&record_with(&[("gres/gpu", 2), ("gres/gpu:h200", 2)])), 2);
-        assert_eq!(gpus_of(&record_with(&[("gres/gpu:h200", 3), ("gres/gpumem", 9)])), 3);
-    }
-
-    #[test]
-    fn a_record_without_its_partition_or_gpus_is_not_settled_yet() {
-        let whole =
-            JobRecord { partition: Some("confidential".into()), ..record_with(&[("gres/gpu", 2)]) };
-        assert!(is_final(&whole));
-        assert!(!is_final(&JobRecord { partition: Some(String::new()), ..whole.clone() }));
-        assert!(!is_final(&JobRecord { tres: [].into(), ..whole.clone() }));
-        assert!(!is_final(&JobRecord { ended_at: None, ..whole }));
-    }
-
-    #[test]
-    fn suspended_time_is_not_charged() {
-        let run = run_of(&record_with(&[("gres/gpu", 2)]), Uuid::nil()).unwrap().unwrap();
-        assert_eq!(run.gpu_seconds.get(), 100);
-    }
-
-    #[test]
-    fn a_job_cancelled_before_its_start_has_no_run() {
-        let record = JobRecord { started_at: None, ..record_with(&[]) };
-        assert!(run_of(&record, Uuid::nil()).unwrap().is_none());
+        assert_eq!(asked[..6], [5, 15, 35, 75, 155, 315]);
+        assert!(asked.len() < 20, "{asked:?}");
+        assert_eq!(Wait::from(at(0), &Standing::Over(vec![])).ask_at, at(20));
     }
 }

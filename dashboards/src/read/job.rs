@@ -88,6 +88,8 @@ pub struct AttemptView {
     pub exit_code: Option<i32>,
     /// How often Slurm started the script.
     pub start_count: i32,
+    /// How often Slurm started the script again by itself, after slurmctld had died.
+    pub second_start_count: i64,
     /// Who keeps it from going on, more time for it, and its tasks.
     pub life: Life,
     /// What was set aside for it.
@@ -230,7 +232,10 @@ async fn attempts(
         select attempt_id, hold_id, cluster, slurm_job_id, state::text as "state!", slurm_state,
             slurm_reason, held_back_by is not null as "held_back!",
             coalesce(refusal, cancel_reason) as refusal, created_at, queued_at, started_at,
-            ended_at, settled_at, exit_code, start_count
+            ended_at, settled_at, exit_code, start_count,
+            (select count(*) from broker.exception e
+             where e.attempt_id = attempt.attempt_id and e.kind = 'second_start')
+                as "second_start_count!"
         from broker.attempt
         where job_plan_id = $1
         order by created_at desc, attempt_id desc
@@ -259,6 +264,7 @@ async fn attempts(
             settled_at: row.settled_at,
             exit_code: row.exit_code,
             start_count: row.start_count,
+            second_start_count: row.second_start_count,
             life: life::of_attempt(&mut *tx, row.attempt_id, reader).await?,
             hold: hold(&mut *tx, row.hold_id).await?,
             runs: runs(&mut *tx, row.hold_id).await?,

@@ -34,6 +34,9 @@ texts! {
         "Held back by the agency's own decision on what happens at its limits.",
         "Hålls kvar enligt myndighetens eget beslut om vad som händer vid dess gränser.";
     SLURM_SAYS: "It waits in Slurm. Slurm's own reason:", "Det väntar i Slurm. Slurms eget skäl:";
+    SECOND_STARTS:
+        "Second starts: {count}. Slurm's controller died, and Slurm ran the script again by itself. What Slurm recorded is charged.",
+        "Omstarter: {count}. Slurms styrprogram dog, och Slurm körde skriptet igen på egen hand. Det som Slurm har antecknat debiteras.";
     STARTED_AGAIN:
         "Slurm started the script {count} times. Every run is charged by what Slurm recorded.",
         "Slurm startade skriptet {count} gånger. Varje körning debiteras enligt Slurms uppgifter.";

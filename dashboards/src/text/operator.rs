@@ -109,10 +109,23 @@ texts! {
 
     EXCEPTIONS: "Exceptions", "Avvikelser";
     EXCEPTIONS_LEAD:
-        "Jobs that nobody planned, use above a hold that is not cleared, and jobs that Slurm refused in the last {days} days.",
-        "Jobb som ingen planerat, användning över det avsatta som inte är utredd, och jobb som Slurm avvisat de senaste {days} dagarna.";
+        "Jobs that nobody planned, jobs that something went wrong with in Slurm, use above a hold that is not cleared, and jobs that Slurm refused in the last {days} days.",
+        "Jobb som ingen planerat, jobb som något gått fel med i Slurm, användning över det avsatta som inte är utredd, och jobb som Slurm avvisat de senaste {days} dagarna.";
     NO_EXCEPTIONS: "There is no open exception.", "Det finns ingen öppen avvikelse.";
     EXCEPTION: "Exception", "Avvikelse";
+    SECOND_START_WHY:
+        "Slurm's controller died and Slurm ran the script again by itself; what Slurm recorded is charged.",
+        "Slurms styrprogram dog och Slurm körde skriptet igen på egen hand; det som Slurm har antecknat debiteras.";
+    RUNAWAY_RECORD_WHY:
+        "Slurm's accounting has no end of it, and it runs nowhere. Give it one with sacctmgr show runawayjobs; it is settled then.",
+        "Slurms bokföring har inget slut för det, och det körs ingenstans. Ge det ett med sacctmgr show runawayjobs; sedan avräknas det.";
+    LOST_JOB_WHY:
+        "It ran, and Slurm knows nothing of it any more. Its hold stays until Slurm's accounting has it; closing this gives the hold back.",
+        "Det har körts, och Slurm känner inte längre till det. Avsättningen ligger kvar tills Slurms bokföring har det; att stänga detta ger tillbaka den.";
+    EDITED_RECORD_WHY:
+        "Slurm's record was changed after it was charged. The charge stands until a person corrects it.",
+        "Slurms uppgift ändrades efter debiteringen. Debiteringen gäller tills en person rättar den.";
+    CLOSE_IT: "Close it with a reason:", "Stäng med ett skäl:";
     OVERRUN_WHY: "{hours} ({amount}) ran past the hold and no grant had room. Two people have to clear it.",
         "{hours} ({amount}) gick över det avsatta och ingen tilldelning räckte. Två personer ska avgöra det.";
     OVERRUN: "Use above the hold", "Användning över det avsatta";

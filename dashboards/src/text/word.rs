@@ -66,6 +66,10 @@ texts! {
     INNOVATION: "Innovation", "Innovation";
 
     UNPLANNED_JOB: "Job that nobody planned", "Jobb som ingen planerat";
+    SECOND_START: "Started a second time", "Startat en andra gång";
+    RUNAWAY_RECORD: "Record without an end", "Uppgift utan slut";
+    LOST_JOB: "Lost by Slurm", "Borttappat av Slurm";
+    EDITED_RECORD: "Record edited after the charge", "Uppgift ändrad efter debiteringen";
 
     ACCOUNT: "Accounts", "Konton";
     QOS: "QOS", "QOS";
@@ -166,7 +170,13 @@ pub(crate) const PURPOSE: Words =
     &[("public_sector", PUBLIC_SECTOR), ("research", RESEARCH), ("innovation", INNOVATION)];
 
 /// What happened that should not have.
-pub(crate) const EXCEPTION: Words = &[("unplanned_job", UNPLANNED_JOB)];
+pub(crate) const EXCEPTION: Words = &[
+    ("unplanned_job", UNPLANNED_JOB),
+    ("second_start", SECOND_START),
+    ("runaway_record", RUNAWAY_RECORD),
+    ("lost_job", LOST_JOB),
+    ("edited_record", EDITED_RECORD),
+];
 
 /// Kinds of objects that the broker keeps in Slurm.
 pub(crate) const SLURM_OBJECT: Words =

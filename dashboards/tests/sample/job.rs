@@ -54,6 +54,7 @@ fn attempt() -> AttemptView {
         settled_at: Some(at("2027-03-03T09:02:15Z")),
         exit_code: Some(0),
         start_count: 1,
+        second_start_count: 0,
         life: Life::default(),
         hold: Some(hold()),
         runs: vec![RunLine {
@@ -119,6 +120,7 @@ pub(crate) fn running_job() -> JobView {
         settled_at: None,
         exit_code: None,
         start_count: 0,
+        second_start_count: 0,
         hold: Some(HoldLine { state: "open".to_owned(), ..hold() }),
         runs: Vec::new(),
         metered: Metered::default(),
@@ -141,12 +143,13 @@ pub(crate) fn refused_job() -> JobView {
         settled_at: None,
         exit_code: None,
         start_count: 0,
+        second_start_count: 0,
         hold: Some(HoldLine { state: "released".to_owned(), ..hold() }),
         runs: Vec::new(),
         metered: Metered::default(),
         ..attempt()
     };
-    let mut lost = AttemptView { start_count: 2, ..attempt() };
+    let mut lost = AttemptView { start_count: 2, second_start_count: 1, ..attempt() };
     lost.metered.measured_ms = 900_000;
     lost.metered.utilization_pct_ms = 900_000 * 61;
     lost.metered.energy_measured_ms = 0;

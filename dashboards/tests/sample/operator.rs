@@ -133,6 +133,16 @@ pub(crate) fn operator() -> OperatorView {
             ExceptionLine {
                 job_plan_id: Some(id(20)),
                 cluster: "mimer".to_owned(),
+                slurm_job_id: 500_018,
+                since: at("2027-03-03T10:00:00Z"),
+                exception: Exception::OfAttempt {
+                    exception_id: id(96),
+                    kind: "lost_job".to_owned(),
+                },
+            },
+            ExceptionLine {
+                job_plan_id: Some(id(20)),
+                cluster: "mimer".to_owned(),
                 slurm_job_id: 500_017,
                 since: at("2027-03-03T09:02:15Z"),
                 exception: Exception::Overrun { gpu_seconds: seconds(42), usek: usek(583_333) },

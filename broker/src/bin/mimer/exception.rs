@@ -12,12 +12,13 @@ use crate::instant;
 use crate::session::{Ending, Session};
 use crate::table::{figures, list, words};
 
-/// Exceptions: jobs on the broker's partitions or accounts that nobody planned.
+/// Exceptions: jobs that nobody planned, and what went wrong with jobs that somebody did.
 #[derive(clap::Subcommand)]
 pub(crate) enum ExceptionCommand {
     /// List them, the open ones first (operator, finance).
     List,
-    /// Close one that was looked at and whose job is over (operator).
+    /// Close one that was looked at (operator). Closing a lost job ends its attempt without a charge and
+    /// gives its hold back.
     Close {
         /// Id of the exception.
         exception: Uuid,
@@ -30,6 +31,7 @@ pub(crate) enum ExceptionCommand {
 #[derive(Deserialize)]
 struct Exception {
     exception_id: Uuid,
+    kind: String,
     slurm_job_id: i64,
     facts: Value,
     found_at: DateTime<Utc>,
@@ -54,6 +56,7 @@ impl ExceptionCommand {
 fn table(exceptions: Vec<Exception>) -> String {
     let columns = [
         words("exception"),
+        words("what"),
         words("found"),
         figures("job"),
         words("account"),
@@ -61,6 +64,7 @@ fn table(exceptions: Vec<Exception>) -> String {
         figures("uid"),
         figures("GPU time"),
         words("closed"),
+        words("what to know"),
     ];
     let fact = |facts: &Value, name: &str| match &facts[name] {
         Value::String(text) => text.clone(),
@@ -71,13 +75,15 @@ fn table(exceptions: Vec<Exception>) -> String {
         let taken = it.gpu_seconds.and_then(GpuSeconds::new);
         [
             it.exception_id.to_string(),
+            it.kind.replace('_', " "),
             instant::show(it.found_at),
             it.slurm_job_id.to_string(),
             fact(&it.facts, "account"),
             fact(&it.facts, "partition"),
             fact(&it.facts, "uid"),
-            taken.map_or_else(|| "not over".to_owned(), amount::show_gpu_time),
+            taken.map_or_else(|| "-".to_owned(), amount::show_gpu_time),
             instant::show_if(it.closed_at),
+            fact(&it.facts, "sentence"),
         ]
     });
     list(columns, rows, "there is no exception")

@@ -46,6 +46,8 @@ pub(crate) struct Attempt {
     pub(crate) ended_at: Option<DateTime<Utc>>,
     pub(crate) exit_code: Option<i64>,
     pub(crate) segment_count: Option<i64>,
+    #[serde(default)]
+    pub(crate) second_start_count: i64,
     pub(crate) held_by_person: Option<Kept>,
     pub(crate) suspended: Option<Kept>,
     #[serde(default)]

@@ -22,6 +22,12 @@ impl Attempt {
             let why = kept.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
             format!("{verb} by {who} since {}{why}", instant::show(kept.since))
         };
+        if self.second_start_count > 0 {
+            notes.push(format!(
+                "second starts: {} (slurmctld died, and Slurm ran the script again by itself)",
+                self.second_start_count
+            ));
+        }
         notes.extend(self.held_by_person.as_ref().map(|it| kept("held", it)));
         notes.extend(self.suspended.as_ref().map(|it| kept("suspended", it)));
         notes.extend(self.extensions.iter().map(|extension| {

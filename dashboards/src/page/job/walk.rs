@@ -37,7 +37,11 @@ pub(super) fn render(l: Language, view: &JobView, attempt: &AttemptView) -> Mark
         }
         (stopped(l, attempt))
         (waiting(l, view, attempt))
-        @if attempt.start_count > 1 {
+        @if attempt.second_start_count > 0 {
+            p.notice.warn {
+                (l.fill(text::SECOND_STARTS, &[("count", &attempt.second_start_count.to_string())]))
+            }
+        } @else if attempt.start_count > 1 {
             p.notice { (l.fill(text::STARTED_AGAIN, &[("count", &attempt.start_count.to_string())])) }
         }
     }

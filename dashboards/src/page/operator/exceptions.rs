@@ -79,6 +79,13 @@ fn cells(l: Language, exception: &Exception) -> Markup {
                     }
                 }
             },
+            Exception::OfAttempt { exception_id, kind } => {
+                td { (part::badge(part::Tone::Warn, l.word(word::EXCEPTION, kind))) }
+                td.text {
+                    (why(l, kind)) " " (l.say(text::CLOSE_IT)) " "
+                    code { "mimer exception close " (exception_id) }
+                }
+            },
             Exception::Overrun { gpu_seconds, usek } => {
                 td { (l.say(text::OVERRUN)) }
                 td.text {
@@ -96,6 +103,17 @@ fn cells(l: Language, exception: &Exception) -> Markup {
                 }
             },
         }
+    }
+}
+
+/// What a kind of exception means, and what to do about it.
+fn why(l: Language, kind: &str) -> &'static str {
+    match kind {
+        "second_start" => l.say(text::SECOND_START_WHY),
+        "runaway_record" => l.say(text::RUNAWAY_RECORD_WHY),
+        "lost_job" => l.say(text::LOST_JOB_WHY),
+        "edited_record" => l.say(text::EDITED_RECORD_WHY),
+        _ => "",
     }
 }
 

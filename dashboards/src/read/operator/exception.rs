@@ -36,6 +36,13 @@ pub enum Exception {
         /// What it took, once it is over. Charged to nobody.
         gpu_seconds: Option<GpuSeconds>,
     },
+    /// Something went wrong with a job of the broker's in Slurm.
+    OfAttempt {
+        /// The exception's id, by which it is closed.
+        exception_id: Uuid,
+        /// Its kind, as the database names it.
+        kind: String,
+    },
     /// A run used more than was held and no grant had room for the rest.
     Overrun {
         /// The time above.
@@ -67,6 +74,7 @@ pub(super) async fn exceptions(
     refused_since: DateTime<Utc>,
 ) -> Result<Vec<ExceptionLine>, sqlx::Error> {
     let mut rest = overruns(&mut *tx).await?;
+    rest.extend(of_attempts(&mut *tx).await?);
     rest.extend(refusals(&mut *tx, refused_since).await?);
     rest.sort_by_key(|line| std::cmp::Reverse(line.since));
     let mut exceptions = unplanned(tx).await?;
@@ -82,7 +90,7 @@ async fn unplanned(tx: &mut PgConnection) -> Result<Vec<ExceptionLine>, sqlx::Er
             facts ->> 'account' as account, facts ->> 'partition' as partition,
             facts ->> 'uid' as uid
         from broker.exception
-        where closed_at is null
+        where closed_at is null and kind = 'unplanned_job'
         order by found_at desc, exception_id
         "#,
     )
@@ -104,6 +112,28 @@ async fn unplanned(tx: &mut PgConnection) -> Result<Vec<ExceptionLine>, sqlx::Er
             })
         })
         .collect()
+}
+
+/// What went wrong with attempts in Slurm and nobody has closed with a reason yet.
+async fn of_attempts(tx: &mut PgConnection) -> Result<Vec<ExceptionLine>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"
+        select e.exception_id, e.kind::text as "kind!", e.cluster, e.slurm_job_id, e.found_at,
+            a.job_plan_id
+        from broker.exception e join broker.attempt a using (attempt_id)
+        where e.closed_at is null
+        "#,
+    )
+    .fetch_all(tx)
+    .await?;
+    let line = rows.into_iter().map(|row| ExceptionLine {
+        job_plan_id: Some(row.job_plan_id),
+        cluster: row.cluster,
+        slurm_job_id: row.slurm_job_id,
+        since: row.found_at,
+        exception: Exception::OfAttempt { exception_id: row.exception_id, kind: row.kind },
+    });
+    Ok(line.collect())
 }
 
 /// Runs whose use no grant had room for, as far as two people have not cleared it.

@@ -1,0 +1,69 @@
+//! The newest reading of each record, by slurmdbd's own key.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use slurm_wire::JobRecord;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::raw::{self, Source};
+
+/// A record and the observation that it was read in.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) record: JobRecord,
+    pub(super) observation_id: Uuid,
+}
+
+/// Stores the record as it was told, and as the newest reading.
+pub(super) async fn keep(
+    tx: &mut PgConnection,
+    cluster: &str,
+    record: &JobRecord,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Uuid> {
+    let asked_id = record.asked_id();
+    let observation_id =
+        raw::keep(&mut *tx, (Source::Slurmdbd, cluster), (asked_id, &json!(record)), now).await?;
+    sqlx::query!(
+        "insert into broker.job_record (cluster, db_index, asked_id, observation_id, read_at)
+         values ($1, $2, $3, $4, $5)
+         on conflict (cluster, db_index) do update
+         set asked_id = $3, observation_id = $4, read_at = $5
+         where job_record.observation_id <> $4",
+        cluster,
+        i64::try_from(record.db_index)?,
+        i64::from(asked_id),
+        observation_id,
+        now,
+    )
+    .execute(tx)
+    .await?;
+    Ok(observation_id)
+}
+
+/// The newest reading of every record of these jobs.
+pub(super) async fn of_jobs(
+    tx: &mut PgConnection,
+    cluster: &str,
+    asked_ids: &[u32],
+) -> anyhow::Result<Vec<Kept>> {
+    let asked_ids: Vec<i64> = asked_ids.iter().copied().map(i64::from).collect();
+    let rows = sqlx::query!(
+        "select o.body, o.observation_id
+         from broker.job_record r join broker.observation o using (observation_id)
+         where r.cluster = $1 and r.asked_id = any($2)
+         order by r.db_index",
+        cluster,
+        &asked_ids,
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let record = serde_json::from_value(row.body).context("a record that was kept")?;
+            Ok(Kept { record, observation_id: row.observation_id })
+        })
+        .collect()
+}
