@@ -134,7 +134,7 @@ mod tests {
         let rows = added_up(cells.into_iter(), &wanted, &names).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[0].account.as_str(), rows[0].tres_seconds["gres/gpu"]), ("public", 500));
-        assert_eq!(rows[1].tres_seconds.iter().map(|(_, it)| *it).collect::<Vec<_>>(), [30, 60]);
+        assert_eq!(rows[1].tres_seconds.values().copied().collect::<Vec<_>>(), [30, 60]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ mod tests {
             ..row(1, JobState::Pending)
         };
         assert_eq!(ids(Change::Hold, std::slice::from_ref(&held)), Some(vec![]));
-        assert_eq!(ids(Change::Release, &[held.clone()]), Some(vec![1]));
+        assert_eq!(ids(Change::Release, std::slice::from_ref(&held)), Some(vec![1]));
         // A hold that the user could lift is not the one that was asked for.
         let by_user = JobRow { state_reason: Some("JobHeldUser".to_owned()), ..held };
         assert_eq!(ids(Change::Hold, &[by_user]), Some(vec![1]));

@@ -33,11 +33,11 @@ pub(super) fn has_explicit_ids(slurm: &SlurmSection) -> bool {
 /// SlurmUser of a slurm.conf, as a name or a number; root where it is not set (slurm.conf(5)).
 fn slurm_user(text: &str) -> &str {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    let values = lines.filter_map(|line| {
+    let mut values = lines.rev().filter_map(|line| {
         let (name, value) = line.split_once('=')?;
         name.trim().eq_ignore_ascii_case("SlurmUser").then(|| value.trim())
     });
-    let value = values.last().unwrap_or("root");
+    let value = values.next().unwrap_or("root");
     // As `scontrol show config` writes it: slurm(64030).
     value.split('(').next().unwrap_or(value)
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use slurm_wire::{Call, RefusalCode};
 
-use crate::rig::{ACCOUNT, Rig};
+use crate::rig::{ACCOUNT, Rig, ours};
 
 /// `sbatch` as root for the project's user, past the broker.
 fn past_the_broker(rig: &Rig, arguments: &[&str]) -> (bool, String) {
@@ -61,7 +61,7 @@ async fn every_way_to_ask_for_untyped_gpus_is_refused_to_root_too() {
         let (changed, said) = said(rig.cluster.command("scontrol").args(["update", &job, change]));
         assert!(!changed && said.contains("Invalid generic resource"), "{change}: {said}");
     }
-    rig.does(Call::Cancel { job_id }).await;
+    rig.does(Call::Cancel(ours(job_id))).await;
 
     let part_of_a_node = rig.spec();
     let call = Call::Submit(Box::new(slurm_wire::JobSpec { whole_node: true, ..part_of_a_node }));

@@ -3,7 +3,7 @@
 use slurm_wire::{Answer, Call, JobSpec, JobState, RefusalCode};
 use testbed::poll;
 
-use crate::rig::{ACCOUNT, BOUND, Rig, now_s};
+use crate::rig::{ACCOUNT, BOUND, Rig, now_s, ours};
 
 #[tokio::test]
 async fn what_slurm_does_not_have_yet_is_told_apart_and_the_same_id_is_taken_later() {
@@ -35,10 +35,10 @@ async fn a_waiting_job_is_held_again_and_a_running_one_is_not() {
     let spec = rig.spec();
     let waiting = rig.runs(spec).await;
     assert!(!rig.row(waiting).await.held);
-    rig.does(Call::Hold { job_id: waiting }).await;
+    rig.does(Call::Hold(ours(waiting))).await;
     let row = rig.row(waiting).await;
     assert_eq!((row.held, row.state_reason.as_deref()), (true, Some("JobHeldAdmin")));
-    let refused = rig.refused(Call::Hold { job_id: running }).await;
+    let refused = rig.refused(Call::Hold(ours(running))).await;
     assert_eq!(refused.0, RefusalCode::SlurmRefused);
     assert!(!rig.row(running).await.held);
 
@@ -46,17 +46,17 @@ async fn a_waiting_job_is_held_again_and_a_running_one_is_not() {
     let account = format!("account={ACCOUNT}");
     let change = ["modify", "user", &rig.project.name, "where", &account, "set", "qos+=mimer_low"];
     rig.sacctmgr(&change).await;
-    rig.does(Call::ChangeQos { job_id: waiting, qos: "mimer_low".to_owned() }).await;
+    rig.does(Call::ChangeQos { job: ours(waiting), qos: "mimer_low".to_owned() }).await;
     assert_eq!(rig.cluster.squeue_row(waiting).await.unwrap().unwrap().qos, "mimer_low");
-    let call = Call::ChangeQos { job_id: running, qos: "mimer_low".to_owned() };
+    let call = Call::ChangeQos { job: ours(running), qos: "mimer_low".to_owned() };
     assert_eq!(rig.refused(call).await, (RefusalCode::SlurmRefused, Some(2073)));
-    let call = Call::ChangeQos { job_id: waiting, qos: "mimer_nosuch".to_owned() };
+    let call = Call::ChangeQos { job: ours(waiting), qos: "mimer_nosuch".to_owned() };
     assert_eq!(rig.refused(call).await, (RefusalCode::NotKnownToSlurmYet, Some(2066)));
 
-    rig.does(Call::Cancel { job_id: running }).await;
+    rig.does(Call::Cancel(ours(running))).await;
     rig.until(running, JobState::Cancelled).await;
-    rig.does(Call::Nudge { job_id: running }).await;
-    rig.does(Call::Release { job_id: waiting }).await;
+    rig.does(Call::Nudge(ours(running))).await;
+    rig.does(Call::Release(ours(waiting))).await;
     rig.until(waiting, JobState::Running).await;
     rig.stop().await;
 }
@@ -64,14 +64,19 @@ async fn a_waiting_job_is_held_again_and_a_running_one_is_not() {
 #[tokio::test]
 async fn a_job_that_cannot_end_before_its_deadline_is_given_up() {
     let mut rig = Rig::start(1).await;
-    let late = JobSpec { deadline: Some(now_s() + 60), time_limit_min: 5, ..rig.spec() };
+    // Just in time when it is submitted, or 24.11 would not take it.
+    let deadline = now_s() + 65;
+    let late = JobSpec { deadline: Some(deadline), time_limit_min: 1, ..rig.spec() };
     let late = rig.submits(late).await;
     // Nobody looks at a job while it is held: Slurm has come to a later one meanwhile.
     let later = rig.spec();
     let later = rig.runs(later).await;
     rig.until(later, JobState::Running).await;
+    let too_late =
+        poll::until("too little time to be left", BOUND, async || Ok(now_s() + 60 > deadline));
+    too_late.await.unwrap();
     assert_eq!(rig.row(late).await.state, JobState::Pending);
-    rig.does(Call::Release { job_id: late }).await;
+    rig.does(Call::Release(ours(late))).await;
     rig.until(late, JobState::Deadline).await;
     let over = JobSpec { deadline: Some(now_s() - 60), ..rig.spec() };
     let refused = rig.refused(Call::Submit(Box::new(over))).await;
@@ -102,7 +107,7 @@ async fn a_raised_limit_and_a_nudge_start_the_job_that_waited_for_it() {
     .await
     .unwrap();
     rig.sacctmgr(&["modify", "qos", "mimer_pub_demo", "set", "GrpTRESMins=gres/gpu=100"]).await;
-    rig.does(Call::Nudge { job_id }).await;
+    rig.does(Call::Nudge(ours(job_id))).await;
     rig.until(job_id, JobState::Running).await;
     rig.stop().await;
 }

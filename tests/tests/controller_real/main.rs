@@ -4,9 +4,13 @@
 //! second opinion. These tests need root and Slurm's packages.
 #![expect(clippy::unwrap_used, reason = "a step that fails ends the test")]
 
+mod array;
 mod door;
 mod gpus;
 mod job;
+mod keyed;
+mod life;
 mod reservation;
 mod rig;
 mod share;
+mod watch;

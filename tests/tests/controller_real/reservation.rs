@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use slurm_wire::{Answer, Call, JobSpec, JobState, NewReservation, RefusalCode, ReservationRow};
 
-use crate::rig::{ACCOUNT, Rig, now_s};
+use crate::rig::{ACCOUNT, Rig, now_s, ours};
 
 const NAME: &str = "mimer_0123456789ab";
 
@@ -67,7 +67,7 @@ async fn nodes_are_set_aside_while_others_end_undisturbed() {
     let end = Call::RemoveReservation { name: NAME.to_owned() };
     assert_eq!(rig.refused(end.clone()).await, (RefusalCode::SlurmRefused, Some(2055)));
     assert_eq!(rig.row(inside).await.state, JobState::Running);
-    rig.does(Call::Cancel { job_id: inside }).await;
+    rig.does(Call::Cancel(ours(inside))).await;
     rig.until(inside, JobState::Cancelled).await;
     while rig.row(inside).await.completing {}
     rig.does(end.clone()).await;

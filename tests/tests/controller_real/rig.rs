@@ -1,11 +1,11 @@
 //! A cluster, a project, a researcher, and the gateway with a caller that has greeted.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use slurm_wire::{
-    Answer, Call, Hello, JobRow, JobSpec, JobState, PROTOCOL_VERSION, RefusalCode, Welcome,
+    Answer, Call, Changes, Cursor, Hello, JobRecord, JobRow, JobSpec, JobState, OurJob,
+    PROTOCOL_VERSION, RefusalCode, Welcome,
 };
 use testbed::accounts::PosixUser;
 use testbed::{Cluster, ClusterPlan, Daemon, poll};
@@ -19,6 +19,9 @@ pub(crate) const BOUND: Duration = Duration::from_secs(60);
 /// The project's Slurm account.
 pub(crate) const ACCOUNT: &str = "pub_demo";
 
+/// For the section `[slurm]`: tests ask slurmdbd more often than a broker does.
+pub(crate) const EASY_PACE: &str = "dbd_queries_per_min = 1200\n";
+
 /// The broker's first job id here.
 const FIRST_JOB: u32 = 100_000;
 
@@ -29,13 +32,19 @@ pub(crate) struct Rig {
     write: OwnedWriteHalf,
     next_job: u32,
     area: PathBuf,
-    _gateway: Daemon,
+    gateway: Daemon,
+    pub(crate) welcome: Welcome,
     /// Last, so that the gateway ends before its Slurm.
     pub(crate) cluster: Cluster,
 }
 
 impl Rig {
     pub(crate) async fn start(nodes: usize) -> Self {
+        Self::start_with(nodes, EASY_PACE).await
+    }
+
+    /// With lines of its own in the bounds file's section `[slurm]`.
+    pub(crate) async fn start_with(nodes: usize, slurm_lines: &str) -> Self {
         let cluster = Cluster::start(&ClusterPlan::with_nodes(nodes)).await.unwrap();
         let project = PosixUser::project(1).unwrap();
         let researcher = PosixUser::project(2).unwrap();
@@ -45,8 +54,8 @@ impl Rig {
         let area = cluster.make_area(ACCOUNT, &project).unwrap();
         let socket = cluster.dir().join("run/gateway.sock");
         let bounds = cluster.dir().join("gateway/bounds.toml");
-        std::fs::write(&bounds, bounds_of(&cluster, &socket)).unwrap();
-        let mut command = Command::new(program());
+        std::fs::write(&bounds, bounds_of(&cluster, &socket, slurm_lines)).unwrap();
+        let mut command = cluster.gateway_command().unwrap();
         command.arg("--config").arg(&bounds).env_clear().env("PATH", "/usr/bin:/bin");
         let log = cluster.dir().join("log/gateway.log");
         let mut gateway = Daemon::spawn("gateway", command, &log).unwrap();
@@ -54,36 +63,27 @@ impl Rig {
             .until_ready(BOUND, async || Ok(UnixStream::connect(&socket).await.is_ok()))
             .await
             .unwrap();
-        let (read, write) = UnixStream::connect(&socket).await.unwrap().into_split();
-        let lines = BufReader::new(read).lines();
-        let mut rig = Self {
+        let (read, mut write) = UnixStream::connect(&socket).await.unwrap().into_split();
+        let mut lines = BufReader::new(read).lines();
+        say(&mut write, &Hello { version: PROTOCOL_VERSION }).await;
+        let welcome: Welcome = serde_json::from_str(&hear(&mut lines).await).unwrap();
+        assert_eq!(welcome.cluster, cluster.name());
+        Self {
             project,
             researcher,
             lines,
             write,
             next_job: FIRST_JOB,
             area,
-            _gateway: gateway,
+            gateway,
+            welcome,
             cluster,
-        };
-        rig.say(&Hello { version: PROTOCOL_VERSION }).await;
-        let welcome: Welcome = serde_json::from_str(&rig.hear().await).unwrap();
-        assert_eq!(welcome.cluster, rig.cluster.name());
-        rig
-    }
-
-    async fn say(&mut self, value: &impl serde::Serialize) {
-        let line = serde_json::to_string(value).unwrap() + "\n";
-        self.write.write_all(line.as_bytes()).await.unwrap();
-    }
-
-    async fn hear(&mut self) -> String {
-        self.lines.next_line().await.unwrap().expect("the gateway answers")
+        }
     }
 
     pub(crate) async fn ask(&mut self, call: Call) -> Answer {
-        self.say(&call).await;
-        serde_json::from_str(&self.hear().await).unwrap()
+        say(&mut self.write, &call).await;
+        serde_json::from_str(&hear(&mut self.lines).await).unwrap()
     }
 
     /// Makes a call that must change something, or have been made before.
@@ -104,7 +104,7 @@ impl Rig {
         self.next_job += 1;
         JobSpec {
             job_id: self.next_job,
-            key: format!("mimer:test:{}", self.next_job),
+            key: ours(self.next_job).key,
             uid: self.project.uid,
             gid: self.project.gid,
             account: ACCOUNT.to_owned(),
@@ -122,6 +122,8 @@ impl Rig {
             deadline: None,
             reservation: None,
             whole_node: false,
+            begin_at: None,
+            array: None,
         }
     }
 
@@ -135,8 +137,47 @@ impl Rig {
     /// Submits a job and lets it start when it may.
     pub(crate) async fn runs(&mut self, spec: JobSpec) -> u32 {
         let job_id = self.submits(spec).await;
-        self.does(Call::Release { job_id }).await;
+        self.does(Call::Release(ours(job_id))).await;
         job_id
+    }
+
+    /// Kills the gateway's worker for slurmctld with -9.
+    pub(crate) fn crash_worker(&self) {
+        let is_worker = |process: &PathBuf| {
+            let read = |file: &str| std::fs::read_to_string(process.join(file)).unwrap_or_default();
+            let parent = format!("PPid:\t{}\n", self.gateway.pid());
+            read("cmdline").starts_with("mimer-slurm-gateway-ctl\0")
+                && read("status").contains(&parent)
+        };
+        let mut processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let worker = processes.find(is_worker).expect("the gateway has a worker");
+        let pid = worker.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    /// Every row of what was asked for under an id.
+    pub(crate) async fn rows(&mut self, job_id: u32) -> Vec<JobRow> {
+        match self.ask(Call::ReadJobs { job_ids: vec![job_id] }).await {
+            Answer::Jobs(rows) => rows,
+            other => panic!("no rows of job {job_id}: {other:?}"),
+        }
+    }
+
+    /// What changed since a cursor.
+    pub(crate) async fn changes(&mut self, since: Option<Cursor>) -> Changes {
+        match self.ask(Call::WatchJobs { since }).await {
+            Answer::Changes(changes) => changes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The runs of the broker's that ended since `from`.
+    pub(crate) async fn ended(&mut self, from: i64) -> Vec<JobRecord> {
+        match self.ask(Call::ReadEnded { from, until: now_s() + 1 }).await {
+            Answer::Records(records) => records,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// One job as slurmctld shows it.
@@ -188,20 +229,35 @@ impl Rig {
     }
 }
 
+async fn say(write: &mut OwnedWriteHalf, value: &impl serde::Serialize) {
+    let line = serde_json::to_string(value).unwrap() + "\n";
+    write.write_all(line.as_bytes()).await.unwrap();
+}
+
+async fn hear(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> String {
+    lines.next_line().await.unwrap().expect("the gateway answers")
+}
+
+/// A job of the rig's own, by its id and mark.
+pub(crate) fn ours(job_id: u32) -> OurJob {
+    OurJob { job_id, key: format!("mimer:test:{job_id}") }
+}
+
 /// Seconds since the epoch, by the clock that slurmctld reads too.
 pub(crate) fn now_s() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
 
-fn bounds_of(cluster: &Cluster, socket: &std::path::Path) -> String {
+fn bounds_of(cluster: &Cluster, socket: &std::path::Path, slurm_lines: &str) -> String {
     format!(
         "socket = \"{}\"\ncallers = [0]\n\
          [slurm]\nconf = \"{}\"\ncluster = \"{}\"\n\
+         {slurm_lines}\
          [bounds]\nuid_min = 61001\nuid_max = 61099\naccount_root = \"public\"\n\
          partitions = [\"gpu\", \"confidential\"]\nqos = []\n\
          job_id_min = {FIRST_JOB}\njob_id_max = 9999999\nwork_dir_prefix = \"{}\"\n\
-         max_gpus = 8\nmax_wall_time_min = 1440\nmay_preempt = [\"normal\"]\n\
+         max_gpus = 8\nmax_wall_time_min = 1440\nmax_tasks = 100\nmay_preempt = [\"normal\"]\n\
          max_priority = 1000000\nnodes = {:?}\nmax_set_aside_nodes = {}\n",
         socket.display(),
         cluster.gateway_slurm_conf().display(),
@@ -210,11 +266,4 @@ fn bounds_of(cluster: &Cluster, socket: &std::path::Path) -> String {
         cluster.node_names(),
         cluster.node_names().len(),
     )
-}
-
-/// The gateway, built beside this test.
-fn program() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let beside = own.ancestors().skip(1).take(3).map(|dir| dir.join("mimer-slurm-gateway"));
-    beside.into_iter().find(|path| path.exists()).expect("build slurm-ffi first")
 }
