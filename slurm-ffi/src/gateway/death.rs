@@ -28,9 +28,10 @@ impl Death {
     /// Of a process that ended by itself; `worked` when it had said that it is ready.
     pub(super) fn of(status: ExitStatus, worked: bool) -> Self {
         match (status.code(), status.signal()) {
-            (Some(SYMBOL_LOOKUP), _) => Self::SymbolLookup,
             (_, Some(signal)) => Self::Signal(signal),
+            // Whatever it was, the next start would end so too: it is not tried in a tight loop.
             (Some(_), _) if !worked => Self::Start,
+            (Some(SYMBOL_LOOKUP), _) => Self::SymbolLookup,
             (code, _) => Self::Exit(code.unwrap_or_default()),
         }
     }
@@ -70,6 +71,7 @@ mod tests {
         let exited = |code: i32, worked| Death::of(ExitStatus::from_raw(code << 8), worked);
         assert_eq!(exited(127, true), Death::SymbolLookup);
         assert_eq!(exited(1, false), Death::Start);
+        assert_eq!(exited(127, false), Death::Start);
         assert_eq!(exited(1, true), Death::Exit(1));
         assert_eq!(Death::of(ExitStatus::from_raw(9), true), Death::Signal(9));
         assert_eq!(Death::of(ExitStatus::from_raw(9), false), Death::Signal(9));

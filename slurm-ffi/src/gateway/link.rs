@@ -70,12 +70,17 @@ impl Link {
         Ok(Self { line })
     }
 
+    /// Refuses what a call would be refused for without being sent.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        self.line.breaker.check()?;
+        self.line.check_worker()
+    }
+
     /// Has the worker carry out a task, and waits for it: at most the deadline once it is sent.
     /// Refuses at once while Slurm is known to be silent or the worker cannot start.
     pub(super) fn call(&self, task: Task) -> Outcome {
         let line = &self.line;
-        line.breaker.check()?;
-        line.check_worker()?;
+        self.check()?;
         let _slot = line.take_slot()?;
         // Whoever had the slot before may have found out.
         line.breaker.check()?;
@@ -208,5 +213,57 @@ impl Drop for Slot<'_> {
     fn drop(&mut self) {
         self.line.slots.lock().unwrap_or_else(PoisonError::into_inner).busy -= 1;
         self.line.slot_freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link whose worker is this very test program, which ends at once: it knows no `--cluster`.
+    fn hopeless(queue: usize, metrics: &Arc<Metrics>) -> Link {
+        let (conf, cluster) = ("/nonexistent".into(), "nowhere".to_owned());
+        let command = WorkerCommand { kind: WorkerKind::Ctl, conf, cluster };
+        Link::start(command, Duration::from_secs(10), queue, Arc::clone(metrics)).unwrap()
+    }
+
+    /// Looks until it is so; a busy machine gets time.
+    fn until(mut is_so: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it never came to be");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn a_worker_that_cannot_start_is_told_in_its_words_and_tried_again() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let link = hopeless(4, &metrics);
+        let mut told = None;
+        until(|| {
+            told = link.call(Task::Ping).err();
+            told.as_ref().is_some_and(|it| it.sentence.contains("cannot start"))
+        });
+        let told = told.unwrap();
+        assert_eq!(told.code, RefusalCode::WorkerReplaced);
+        assert!(told.sentence.contains("Unrecognized option"), "{told}");
+        // Nobody calls any more, and it is tried again all the same.
+        let starts = || metrics.worker_starts.with_label_values(&["ctl"]).get();
+        let before = starts();
+        until(|| starts() > before);
+        let deaths = metrics.worker_deaths.with_label_values(&["ctl", "start"]).get();
+        assert!(deaths > 0, "its end is counted by its reason");
+    }
+
+    #[test]
+    fn a_full_queue_is_told_and_nobody_waits() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let link = hopeless(0, &metrics);
+        let threads = WorkerKind::Ctl.thread_count();
+        let taken: Vec<_> = (0..threads).map(|_| link.line.take_slot().unwrap()).collect();
+        assert_eq!(link.line.take_slot().err().unwrap().code, RefusalCode::Busy);
+        drop(taken);
+        assert!(link.line.take_slot().is_ok());
     }
 }

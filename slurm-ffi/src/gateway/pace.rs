@@ -28,6 +28,8 @@ impl Paced {
     /// Has the worker carry out a task, unless it asks slurmdbd once too often.
     pub(super) fn call(&self, task: Task) -> Outcome {
         if task.asks_slurmdbd() {
+            // What is refused without being sent is no question to slurmdbd.
+            self.link.check()?;
             self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now())?;
         }
         self.link.call(task)
