@@ -18,6 +18,9 @@ pub struct Config {
     pub node: String,
     /// Directory of the agent's own for segments that wait; made if it is not there.
     pub spool_dir: PathBuf,
+    /// slurmd's `SlurmdSpoolDir` on this node, where it lays the scripts down that it starts.
+    #[serde(default = "Config::default_slurmd_spool_dir")]
+    pub slurmd_spool_dir: PathBuf,
     /// The broker, as `https://broker.example.org:8443`.
     pub broker_url: String,
     /// PEM file with the CA that the broker's certificate comes from. No other is trusted.
@@ -85,6 +88,11 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// Slurm's own default.
+    fn default_slurmd_spool_dir() -> PathBuf {
+        "/var/spool/slurmd".into()
+    }
+
     fn default_nvml_library() -> PathBuf {
         "libnvidia-ml.so.1".into()
     }
@@ -148,6 +156,13 @@ impl Config {
                 ("node", "must be the node's name in slurm.conf: 1 to 64 letters, digits, - _ ."),
             ),
             (self.spool_dir.is_absolute(), ("spool_dir", "must be an absolute path")),
+            (
+                self.slurmd_spool_dir.is_absolute(),
+                (
+                    "slurmd_spool_dir",
+                    "must be an absolute path: SlurmdSpoolDir, with %n written out",
+                ),
+            ),
             (self.ca_file.is_absolute(), ("ca_file", "must be an absolute path")),
             (self.token_file.is_absolute(), ("token_file", "must be an absolute path")),
             (

@@ -270,7 +270,7 @@ fn span(batch: &Batch) -> (u64, u64) {
 }
 
 /// An HTTPS client that trusts the configured CA and nothing else, and asks no proxy.
-fn client(config: &Config) -> Result<Client, DeliveryError> {
+pub(crate) fn client(config: &Config) -> Result<Client, DeliveryError> {
     let ca = |source: anyhow::Error| DeliveryError::Ca { path: config.ca_file.clone(), source };
     let pem = std::fs::read(&config.ca_file).map_err(|error| ca(error.into()))?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| ca(error.into()))?;

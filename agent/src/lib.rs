@@ -15,6 +15,8 @@
 //! - **It only reads.** No NVML setter is called, and no process's environment is read. There is no
 //!   `unsafe` here: `nvml-wrapper` offers everything that is metered today.
 //!
+//! Besides, it tells the broker of every batch script that slurmd starts on the node ([`starts`]).
+//!
 //! GPUs are known by UUID and minor number, never by index: the two orders differ on real nodes.
 //! This code has been run against the SIMULATED library in `tests/simulated-nvml` only; nothing in
 //! it has been measured on a GPU yet.
@@ -32,3 +34,4 @@ pub mod meter;
 pub mod metrics;
 pub mod run;
 pub mod spool;
+pub mod starts;

@@ -22,6 +22,7 @@ use crate::library::{Library, LibraryError};
 use crate::meter::Meter;
 use crate::metrics::Metrics;
 use crate::spool::{Recovery, Spool};
+use crate::starts::{self, Kept, Teller};
 
 /// One sample of every GPU per second.
 const PERIOD_MS: u64 = 1_000;
@@ -43,6 +44,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let page =
         tokio::spawn(axum::serve(listener, metrics_page(Arc::clone(&metrics))).into_future());
 
+    let starts = start_telling(&config)?;
     let arrived = Arc::new(Notify::new());
     let keeper = Keeper {
         spool,
@@ -72,6 +74,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     join(keeper).await?;
     deliver_last(&mut courier).await;
     page.abort();
+    starts.abort();
     end.context("the NVML thread panicked")?.context("metering")
 }
 
@@ -97,6 +100,17 @@ fn open_spool(config: &Config, metrics: &Metrics) -> anyhow::Result<Spool> {
         tracing::warn!(?recovery, "the spool was damaged; what could be saved is kept");
     }
     Ok(spool)
+}
+
+/// Watches slurmd's spool and tells the broker of the starts in it, for as long as the agent runs.
+fn start_telling(config: &Config) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let (file, arrived) = (config.spool_dir.join("starts.jsonl"), Arc::new(Notify::new()));
+    let kept = Kept::open(&file).with_context(|| format!("reading `{}`", file.display()))?;
+    let kept = Arc::new(Mutex::new(kept));
+    let teller = Teller::new(config, Arc::clone(&kept))?;
+    starts::look::start(&config.slurmd_spool_dir, kept, Arc::clone(&arrived))
+        .context("starting the thread that watches slurmd")?;
+    Ok(tokio::spawn(async move { teller.run(&arrived).await }))
 }
 
 /// The running NVML thread.

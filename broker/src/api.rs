@@ -58,6 +58,7 @@ pub fn routes() -> Router<App> {
         .merge(out_of_the_ordinary())
         .route("/v1/audit/verdict", get(audit::verdict))
         .route("/v1/agent/segments", post(agent::segments))
+        .route("/v1/agent/starts", post(agent::starts))
 }
 
 /// What is not everyday: crises, exceptions, and why a job does not run.

@@ -12,7 +12,9 @@ mod client;
 mod dice;
 mod evidence;
 mod fault;
+mod forgotten;
 mod ground;
+mod operator;
 mod play;
 mod report;
 mod settle;
@@ -91,8 +93,7 @@ async fn on(ground: &mut Ground, plan: &Plan) -> Result<Report> {
     let (plans, requests) = answers(&mut clients).await?;
     say(&format!("{} plans were answered, in {requests} requests", plans.len()));
     ensure!(plans.len() == plan.jobs, "every client sent all of its plans");
-    let mended = settle::settle(ground).await?;
-    say(&format!("runaway records that an operator had to end: {mended}"));
+    settle::settle(ground).await?;
     findings(ground, plans, toll).await?.report()
 }
 
@@ -124,6 +125,7 @@ async fn findings(ground: &Ground, plans: Vec<Answered>, toll: play::Toll) -> Re
         plans,
         books,
         evidence: ground.evidence()?,
+        forgotten: forgotten::read(&ground.site.cluster()?.dir().join("log"))?,
         shown: shown.collect::<Result<_>>()?,
         toll,
         open_holds: ground.number(open_holds).await?.max(i64::from(balance.held > 0)),

@@ -192,6 +192,15 @@ impl Site {
         self.gateway.as_ref().context("this site has no real gateway")?.crash().await
     }
 
+    /// Starts an agent on each node, where the installation came without.
+    pub async fn start_agents(&mut self) -> Result<()> {
+        for node in settings::node_names(&self.slurm) {
+            let agent = start::agent(self, &node).await?;
+            self.agents.push(agent);
+        }
+        Ok(())
+    }
+
     /// Kills the gateway with -9 and does not wait; its supervisor starts it again.
     pub fn kill_gateway(&self) -> Result<()> {
         self.gateway.as_ref().context("this site has no real gateway")?.kill();

@@ -1,4 +1,4 @@
-//! What `mimer-agent` sends to the broker: segments of metered GPU use.
+//! What `mimer-agent` sends to the broker: segments of metered GPU use, and starts of scripts.
 //!
 //! A batch is POSTed to `/v1/agent/segments` as JSON with the node's bearer token and answered by
 //! [`Acknowledged`]. The broker keeps, per node and stream, the highest sequence number below which
@@ -88,4 +88,32 @@ pub struct Batch {
 pub struct Acknowledged {
     /// Everything of this node and stream up to and including this number is safe.
     pub through_seq: u64,
+}
+
+/// One start of a batch script on this node, as slurmd made it.
+///
+/// slurmctld may die before it has saved a start, and make it again: the node alone knows of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptStart {
+    /// Slurm's own id of the job; of a task, the task's.
+    pub slurm_job_id: u32,
+    /// Wall clock of the node when slurmd laid the script down. A start told again tells the same.
+    pub started_at: DateTime<Utc>,
+}
+
+/// Starts, POSTed to `/v1/agent/starts` with the node's bearer token. Sending twice is harmless; any
+/// answer of success means that all of them are safe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Starts {
+    /// Node name as Slurm has it.
+    pub node: String,
+    /// At most [`Starts::MOST`].
+    pub starts: Vec<ScriptStart>,
+}
+
+impl Starts {
+    /// Most starts in one delivery.
+    pub const MOST: usize = 500;
 }

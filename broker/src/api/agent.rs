@@ -1,13 +1,14 @@
-//! `POST /v1/agent/segments`: what the nodes metered.
+//! `POST /v1/agent/…`: what the nodes metered, and the starts of scripts that they saw.
 
-use agent_wire::{Acknowledged, Batch};
+use agent_wire::{Acknowledged, Batch, Starts};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 
 use super::{ApiError, Body};
 use crate::app::App;
 use crate::auth::CallingNode;
-use crate::segment;
+use crate::{script_start, segment};
 
 /// Takes in segments; sending them again is harmless.
 #[utoipa::path(post, path = "/v1/agent/segments", tag = "nodes",
@@ -23,4 +24,20 @@ pub(super) async fn segments(
     tx.commit().await?;
     app.metrics.segments(stored);
     Ok(Json(acknowledged))
+}
+
+/// Takes in starts of scripts; telling them again is harmless.
+#[utoipa::path(post, path = "/v1/agent/starts", tag = "nodes",
+    request_body(content = Object, description = "agent_wire::Starts"),
+    responses((status = 204, description = "All of them are kept")))]
+pub(super) async fn starts(
+    State(app): State<App>,
+    Extension(CallingNode(node)): Extension<CallingNode>,
+    Body(told): Body<Starts>,
+) -> Result<StatusCode, ApiError> {
+    let mut tx = app.db.begin().await?;
+    let place = (app.config.cluster.name.as_str(), node.as_str());
+    script_start::take_in(&mut tx, place, &told, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }

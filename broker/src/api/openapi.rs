@@ -97,6 +97,7 @@ use super::{
         why::job_plan,
         audit::verdict,
         agent::segments,
+        agent::starts,
     )
 )]
 struct Document;

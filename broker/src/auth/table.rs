@@ -49,6 +49,7 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/login", Who::Anyone),
     // Nodes.
     rule("POST", "/v1/agent/segments", Who::Node),
+    rule("POST", "/v1/agent/starts", Who::Node),
     // Pages.
     rule("POST", "/logout", Who::AnyPerson),
     rule("GET", "/", Who::AnyPerson),

@@ -1,14 +1,12 @@
 //! Slurm's own books: every job and every incarnation that slurmdbd has of the project, read with
 //! `sacct` and added up here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
 use crate::Cluster;
 use crate::site::ACCOUNT;
-
-use super::say;
 
 const FORMAT: &str =
     "JobIDRaw,JobName,Submit,Start,End,State,ExitCode,ElapsedRaw,AllocTRES,DBIndex";
@@ -17,7 +15,7 @@ const FORMAT: &str =
 const AT_ONCE: usize = 200;
 
 /// One incarnation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Incarnation {
     pub(super) job_id: u32,
     pub(super) name: String,
@@ -69,7 +67,7 @@ impl Incarnation {
 
 /// Every incarnation of the named jobs and of any other in the project's account, each once.
 pub(super) async fn read(cluster: &Cluster, job_ids: &[u32]) -> Result<Vec<Incarnation>> {
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
     let questions = job_ids.chunks(AT_ONCE).map(|ids| {
         let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
         vec!["--jobs".to_owned(), ids.join(",")]
@@ -81,30 +79,9 @@ pub(super) async fn read(cluster: &Cluster, job_ids: &[u32]) -> Result<Vec<Incar
         arguments.extend(question.iter().map(String::as_str));
         let text = cluster.output("sacct", &arguments).await?;
         for line in text.lines() {
-            found.insert(Incarnation::parse(line)?);
+            let incarnation = Incarnation::parse(line)?;
+            found.insert(incarnation.db_index.clone(), incarnation);
         }
     }
-    Ok(found.into_iter().collect())
-}
-
-/// Ends the records of jobs that slurmctld no longer knows, as an operator does with
-/// `sacctmgr show runawayjobs`; returns how many there were.
-pub(super) async fn mend_runaways(cluster: &Cluster) -> Result<usize> {
-    let mut command = tokio::process::Command::from(cluster.command("sacctmgr"));
-    command.args(["--parsable2", "--noheader", "show", "runawayjobs", "format=ID,State,TimeStart"]);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    let mut child = command.kill_on_drop(true).spawn().context("running sacctmgr")?;
-    if let Some(mut answer) = child.stdin.take() {
-        // Where there are none it asks nothing and may be gone already.
-        let _gone = tokio::io::AsyncWriteExt::write_all(&mut answer, b"y\n").await;
-    }
-    let output = child.wait_with_output().await?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    say(&format!("sacctmgr says: {}", said.trim()));
-    let runaways = said.lines().filter(|line| {
-        line.split('|')
-            .next()
-            .is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
-    });
-    Ok(runaways.count())
+    Ok(found.into_values().collect())
 }

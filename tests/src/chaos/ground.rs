@@ -33,9 +33,11 @@ pub(super) struct Ground {
 
 impl Ground {
     pub(super) async fn lay() -> Result<Self> {
-        let site = Site::shared(NODES, MIMERDS).await?;
+        let mut site = Site::shared(NODES, MIMERDS).await?;
+        site.start_agents().await?;
         let proxy = Proxy::start(&site.wire_socket(), &site.gateway_socket())?;
-        let people = People::gather(&site).await?;
+        let gathered = People::gather(&site).await;
+        let people = gathered.with_context(|| format!("mimerd says:\n{}", site.mimerd_log()))?;
         let ground = Self { proxy, site, people, project_id: id::fresh() };
         ground.set_up_capacity().await?;
         ground.ask_and_grant().await?;

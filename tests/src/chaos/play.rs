@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::fault::{Deck, Fault, Victim};
 use super::ground::Ground;
-use super::say;
+use super::{operator, say};
 use crate::proxy::Wire;
 
 /// Longest quiet between two blows, in milliseconds.
@@ -75,6 +75,10 @@ async fn strike(
     down.sort();
     for victim in down {
         start(ground, victim).await?;
+    }
+    let resumed = operator::resume_nodes(ground.site.cluster()?).await?;
+    if resumed > 0 {
+        say(&format!("an operator resumes {resumed} nodes that slurmd drained"));
     }
     Ok(())
 }

@@ -15,6 +15,8 @@ pub(super) struct Findings {
     pub(super) plans: Vec<Answered>,
     pub(super) books: Vec<Incarnation>,
     pub(super) evidence: Evidence,
+    /// What slurmctld forgot of which job, in Slurm's own words.
+    pub(super) forgotten: BTreeMap<u32, BTreeSet<String>>,
     /// Slurm job ids of the second starts that the product shows.
     pub(super) shown: BTreeSet<u32>,
     pub(super) toll: Toll,
@@ -24,6 +26,9 @@ pub(super) struct Findings {
     pub(super) not_charged: i64,
     pub(super) ledger_verified: bool,
 }
+
+/// What slurmdbd calls a job of which it has heard a step and nothing else (22.05).
+const HALF_A_RECORD: &str = "allocation";
 
 /// The report.
 #[derive(Clone, Debug)]
@@ -43,7 +48,8 @@ impl Findings {
         let extra_starts: usize =
             self.evidence.values().map(|said| said.starts.len().max(1) - 1).sum();
         let job_ids: BTreeSet<u32> = self.books.iter().map(|row| row.job_id).collect();
-        let slurmdbd: i64 = self.books.iter().map(Incarnation::gpu_seconds).sum();
+        let over = self.books.iter().filter(|row| row.is_over());
+        let slurmdbd: i64 = over.map(Incarnation::gpu_seconds).sum();
         let told = self.settled + self.overrun + self.not_charged;
 
         let mut broken = Vec::new();
@@ -74,8 +80,8 @@ impl Findings {
         let unseen: Vec<u32> = second_starts.difference(&self.shown).copied().collect();
         must(unseen.is_empty(), format!("scripts that started twice unseen: {unseen:?}"));
         must(self.ledger_verified, "the record is not whole: see `mimer audit verify`".to_owned());
-        broken.extend(self.ended_otherwise());
-        broken.extend(self.cut_off());
+        let (by_slurm, by_others) = self.ended_otherwise();
+        broken.extend(by_others);
 
         let kills: usize = self.toll.kills.values().sum();
         let summary = json!({
@@ -92,7 +98,7 @@ impl Findings {
             "kills": kills,
             "ledger_verified": self.ledger_verified,
         });
-        Ok(Report { summary, broken, remarks: self.remarks(&second_starts)? })
+        Ok(Report { summary, broken, remarks: self.remarks(&second_starts, by_slurm)? })
     }
 
     /// Jobs whose script started more than once.
@@ -103,7 +109,7 @@ impl Findings {
     /// Names that more than one Slurm job has, by slurmdbd or by the jobs' own word.
     fn doubled(&self) -> Vec<String> {
         let mut ids: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-        for row in &self.books {
+        for row in self.books.iter().filter(|row| row.name != HALF_A_RECORD) {
             ids.entry(&row.name).or_default().insert(row.job_id);
         }
         for (job_id, said) in &self.evidence {
@@ -116,44 +122,46 @@ impl Findings {
     /// Plans that slurmdbd has no record of, under the id that the client was told.
     fn missing(&self) -> Vec<String> {
         let has = |plan: &&Answered| {
-            !self.books.iter().any(|row| row.job_id == plan.slurm_job_id && row.name == plan.name)
+            let same = |row: &&Incarnation| row.name == plan.name || row.name == HALF_A_RECORD;
+            let mut rows = self.books.iter().filter(|row| row.job_id == plan.slurm_job_id);
+            !rows.any(|row| same(&row))
         };
         self.plans.iter().filter(has).map(|plan| plan.name.clone()).collect()
     }
 
-    /// Jobs whose last word in slurmdbd is not what their script ended with.
-    fn ended_otherwise(&self) -> Vec<String> {
-        let last = |plan: &Answered| {
-            let rows = self.books.iter().filter(|row| row.job_id == plan.slurm_job_id);
-            rows.max_by_key(|row| row.submit.clone())
-        };
-        let wrong = self.plans.iter().filter_map(|plan| {
-            let row = last(plan)?;
-            let state = if plan.exit_code == 0 { "COMPLETED" } else { "FAILED" };
-            let as_planned = row.state == state
-                && row.exit_code == format!("{}:0", plan.exit_code)
-                && row.is_over();
-            (!as_planned).then(|| format!("{} ended otherwise than planned: {row:?}", plan.name))
-        });
-        wrong.collect()
-    }
-
-    /// Scripts that never came to their end, however often they started.
-    fn cut_off(&self) -> Vec<String> {
-        let cut = self.plans.iter().filter_map(|plan| {
-            let said = self.evidence.get(&plan.slurm_job_id);
-            match said {
-                None => Some(format!("the script of {} never started", plan.name)),
-                Some(said) if said.ends == 0 => {
-                    Some(format!("the script of {} never came to its end: {said:?}", plan.name))
-                }
-                Some(_) => None,
+    /// Jobs that did not end as their script did, or whose script did not come to its end: those that
+    /// slurmctld had forgotten, by its own word, and the others.
+    fn ended_otherwise(&self) -> (Vec<String>, Vec<String>) {
+        let (mut by_slurm, mut by_others) = (Vec::new(), Vec::new());
+        for plan in &self.plans {
+            let Some(sentence) = self.otherwise(plan) else { continue };
+            match self.forgotten.get(&plan.slurm_job_id) {
+                Some(words) => by_slurm.push(format!("{sentence}; Slurm says: {words:?}")),
+                None => by_others.push(sentence),
             }
-        });
-        cut.collect()
+        }
+        (by_slurm, by_others)
     }
 
-    fn remarks(&self, second_starts: &BTreeSet<u32>) -> Result<Vec<String>> {
+    fn otherwise(&self, plan: &Answered) -> Option<String> {
+        let name = &plan.name;
+        let rows = self.books.iter().filter(|row| row.job_id == plan.slurm_job_id);
+        let last = rows.max_by_key(|row| row.submit.clone());
+        match self.evidence.get(&plan.slurm_job_id) {
+            None => return Some(format!("the script of {name} never started: {last:?}")),
+            Some(said) if said.ends == 0 => {
+                return Some(format!("the script of {name} was cut off: {said:?}, {last:?}"));
+            }
+            Some(_) => {}
+        }
+        let row = last?;
+        let state = if plan.exit_code == 0 { "COMPLETED" } else { "FAILED" };
+        let code = format!("{}:0", plan.exit_code);
+        let as_planned = row.is_over() && row.state == state && row.exit_code == code;
+        (!as_planned).then(|| format!("{name} ended otherwise than its script: {row:?}"))
+    }
+
+    fn remarks(&self, second_starts: &BTreeSet<u32>, by_slurm: Vec<String>) -> Result<Vec<String>> {
         let mut remarks: Vec<String> =
             self.toll.kills.iter().map(|(name, count)| format!("killed {name}: {count}")).collect();
         remarks.push(format!("faults of the wire: {}", self.toll.wire_faults));
@@ -167,6 +175,9 @@ impl Findings {
                 said.starts, said.ends
             ));
         }
+        remarks.extend(by_slurm);
+        let endless = self.books.iter().filter(|row| !row.is_over());
+        remarks.extend(endless.map(|row| format!("slurmdbd has no end of {row:?}")));
         let others: Vec<&u32> = self.shown.difference(second_starts).collect();
         if !others.is_empty() {
             remarks.push(format!(

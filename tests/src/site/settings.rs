@@ -195,6 +195,10 @@ pub(super) fn write_agent(site: &Site, node: &str, token: &str) -> Result<PathBu
     let config = Agent {
         node: node.to_owned(),
         spool_dir: path(dir.join(format!("spool-{node}"))),
+        slurmd_spool_dir: match &site.slurm {
+            Slurm::Real(cluster) => path(cluster.dir().join("spool").join(node)),
+            Slurm::Fake(_) => path(dir.join("no-slurmd")),
+        },
         broker_url: site.address(),
         ca_file: path(site.ca_file()),
         token_file: path(token_file),
@@ -214,6 +218,7 @@ pub(super) fn write_agent(site: &Site, node: &str, token: &str) -> Result<PathBu
 struct Agent {
     node: String,
     spool_dir: String,
+    slurmd_spool_dir: String,
     broker_url: String,
     ca_file: String,
     token_file: String,

@@ -115,10 +115,7 @@ async fn finish(workspace: Workspace, plan: Plan, simulated: Vec<String>) -> Res
         workspace,
     };
     if rest.agents {
-        for node in settings::node_names(&site.slurm) {
-            let agent = agent(&site, &node).await?;
-            site.agents.push(agent);
-        }
+        site.start_agents().await?;
     }
     Ok(site)
 }
@@ -140,7 +137,7 @@ async fn gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<Supervi
 }
 
 /// Starts one node's agent over the simulated NVML.
-async fn agent(site: &Site, node: &str) -> Result<Daemon> {
+pub(super) async fn agent(site: &Site, node: &str) -> Result<Daemon> {
     let token = site.mimerd_says(&["add-node", node]).await?;
     let nvml = settings::make_nvml_dir(&site.nvml_dir(), node)?;
     let config = settings::write_agent(site, node, &token)?;

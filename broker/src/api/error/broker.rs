@@ -7,6 +7,7 @@ use crate::accounts::AccountError;
 use crate::auth::RoleError;
 use crate::gateway::GatewayError;
 use crate::plan::wish::WishError;
+use crate::script_start::StartsError;
 use crate::segment::SegmentError;
 
 impl From<AccountError> for ApiError {
@@ -74,5 +75,16 @@ impl From<RoleError> for ApiError {
             ),
             RoleError::Database(_) => Self::domain("role_database", &error),
         }
+    }
+}
+
+impl From<StartsError> for ApiError {
+    fn from(error: StartsError) -> Self {
+        let status = match error {
+            StartsError::OtherNode { .. } => StatusCode::FORBIDDEN,
+            StartsError::TooMany { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            StartsError::Database(_) => return Self::domain(error.code(), &error),
+        };
+        Self::new(status, error.code(), error.to_string())
     }
 }

@@ -1,0 +1,198 @@
+//! Starts of scripts as the nodes saw them, and those that Slurm knows nothing of.
+//!
+//! slurmctld may die after it has started a script and before it has saved that; it then starts the
+//! script again, and nobody but the node knows of the first. More starts on the nodes than Slurm
+//! counts are second starts: each is an exception. What is owed is still what slurmdbd has.
+
+use agent_wire::Starts;
+use chrono::{DateTime, TimeDelta, Utc};
+use record::{Actor, Stamp};
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::exception::{self, ExceptionKind, Found};
+
+/// How long Slurm is given to tell of a restart of its own making.
+const SLURM_TELLS_WITHIN: TimeDelta = TimeDelta::seconds(30);
+/// Starts that were told longer ago have been looked at.
+const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(1);
+
+/// Why starts were not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum StartsError {
+    /// The token belongs to another node.
+    #[error("this token is node {token_node}'s, but the starts are of {starts_node}")]
+    OtherNode {
+        /// Node of the token.
+        token_node: String,
+        /// Node in the body.
+        starts_node: String,
+    },
+    /// Too many at once.
+    #[error("at most {} starts may be told at once, not {count}", Starts::MOST)]
+    TooMany {
+        /// How many there were.
+        count: usize,
+    },
+    /// The database failed.
+    #[error("storing starts")]
+    Database(#[from] sqlx::Error),
+}
+
+impl StartsError {
+    /// The stable code of the API.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::OtherNode { .. } => "starts_of_other_node",
+            Self::TooMany { .. } => "too_many_starts",
+            Self::Database(_) => "starts_database",
+        }
+    }
+}
+
+/// Keeps what a node tells; telling it again changes nothing.
+pub async fn take_in(
+    tx: &mut PgConnection,
+    (cluster, node): (&str, &str),
+    told: &Starts,
+    now: DateTime<Utc>,
+) -> Result<(), StartsError> {
+    if told.node != node {
+        let (token_node, starts_node) = (node.to_owned(), told.node.clone());
+        return Err(StartsError::OtherNode { token_node, starts_node });
+    }
+    if told.starts.len() > Starts::MOST {
+        return Err(StartsError::TooMany { count: told.starts.len() });
+    }
+    for start in &told.starts {
+        sqlx::query!(
+            "insert into broker.script_start (cluster, node, slurm_job_id, started_at, told_at)
+             values ($1, $2, $3, $4, $5) on conflict do nothing",
+            cluster,
+            node,
+            i64::from(start.slurm_job_id),
+            start.started_at,
+            now,
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A job that started more often than Slurm counts.
+struct Uncounted {
+    attempt_id: Uuid,
+    created_at: DateTime<Utc>,
+    trace_id: Uuid,
+    slurm_job_id: i64,
+    /// In order.
+    started_at: Vec<DateTime<Utc>>,
+    /// Starts that Slurm counts, and second ones that were found otherwise.
+    known: i64,
+}
+
+/// Raises the exceptions of what the nodes told and Slurm did not.
+pub async fn look(app: &App) -> anyhow::Result<()> {
+    let (cluster, now) = (app.config.cluster.name.as_str(), app.clock.now());
+    for uncounted in uncounted(&mut *app.db.acquire().await?, cluster, now).await? {
+        let (actor, trace_id) = (Actor::Program("watcher"), uncounted.trace_id);
+        let stamp = Stamp { actor, now, why: None, trace_id };
+        let mut tx = app.db.begin().await?;
+        let news = raise(&mut tx, cluster, &uncounted, &stamp).await?;
+        tx.commit().await?;
+        (0..news).for_each(|_| app.metrics.second_start());
+    }
+    Ok(())
+}
+
+async fn uncounted(
+    tx: &mut PgConnection,
+    cluster: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Uncounted>, sqlx::Error> {
+    sqlx::query_as!(
+        Uncounted,
+        r#"with recent as (
+             select distinct slurm_job_id from broker.script_start
+             where cluster = $1 and told_at > $2
+         ), job as (
+             select a.attempt_id, a.job_plan_id, a.created_at, a.slurm_job_id
+             from broker.attempt a join recent using (slurm_job_id) where a.cluster = $1
+             union
+             select a.attempt_id, a.job_plan_id, a.created_at, t.slurm_job_id
+             from broker.task t join recent using (slurm_job_id)
+                 join broker.attempt a using (attempt_id)
+             where a.cluster = $1
+         ), seen as (
+             -- A node's clock differs from ours by less than the hour.
+             select j.*, (select array_agg(s.started_at order by s.started_at)
+                 from broker.script_start s
+                 where s.cluster = $1 and s.slurm_job_id = j.slurm_job_id
+                   and s.started_at > j.created_at - interval '1 hour') as started_at,
+                 1 + coalesce((select max(b.restart_count) from broker.job_start b
+                     where b.attempt_id = j.attempt_id and b.slurm_job_id = j.slurm_job_id), 0)
+                 + (select count(*) from broker.exception e
+                     where e.attempt_id = j.attempt_id and e.kind = 'second_start'
+                       and e.slurm_job_id = j.slurm_job_id) as known
+             from job j
+         )
+         select s.attempt_id as "attempt_id!", s.created_at as "created_at!",
+             s.slurm_job_id as "slurm_job_id!", s.started_at as "started_at!",
+             s.known as "known!", p.trace_id
+         from seen s join broker.job_plan p using (job_plan_id)
+         where cardinality(s.started_at) > s.known
+           and s.started_at[cardinality(s.started_at)] < $3"#,
+        cluster,
+        now - LOOKED_AT_FOR,
+        now - SLURM_TELLS_WITHIN,
+    )
+    .fetch_all(tx)
+    .await
+}
+
+/// One exception for each start beyond those that are known. Returns how many are new.
+async fn raise(
+    tx: &mut PgConnection,
+    cluster: &str,
+    uncounted: &Uncounted,
+    stamp: &Stamp<'_>,
+) -> Result<usize, sqlx::Error> {
+    let known = usize::try_from(uncounted.known).unwrap_or(usize::MAX);
+    let (first, mut news) = (uncounted.started_at.first(), 0);
+    for again in uncounted.started_at.iter().skip(known) {
+        let found = Found {
+            kind: ExceptionKind::SecondStart,
+            cluster,
+            slurm_job_id: uncounted.slurm_job_id,
+            submitted_at: uncounted.created_at,
+            distinction: &format!("node {}", again.timestamp_micros()),
+            attempt_id: Some(uncounted.attempt_id),
+            facts: json!({
+                "first_started_at": first,
+                "started_again_at": again,
+                "sentence": "the node saw this start, and Slurm does not count it: slurmctld had \
+                             not saved the one before; what slurmdbd has is charged",
+            }),
+        };
+        if exception::keep(&mut *tx, &found, stamp).await?.is_some() {
+            news += 1;
+            tracing::error!(attempt.id = %uncounted.attempt_id,
+                slurm.job_id = uncounted.slurm_job_id, again = %again,
+                "Slurm started a script a second time: the node saw it, slurmctld forgot the first");
+        }
+    }
+    sqlx::query!(
+        "update broker.attempt set start_count = greatest(start_count, $2) where attempt_id = $1",
+        uncounted.attempt_id,
+        i32::try_from(uncounted.started_at.len()).unwrap_or(i32::MAX),
+    )
+    .execute(tx)
+    .await?;
+    Ok(news)
+}
+
+#[cfg(test)]
+mod tests;

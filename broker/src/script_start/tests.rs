@@ -1,0 +1,84 @@
+//! Starts that nodes tell, on a real PostgreSQL.
+
+use agent_wire::ScriptStart;
+use sqlx::PgPool;
+
+use super::*;
+use crate::plan::attempt::{Attempt, AttemptState};
+use crate::stage::Stage;
+
+/// The node saw the attempt's script start so many seconds after now, each time.
+async fn told(stage: &Stage, attempt: &Attempt, seconds: &[i64]) {
+    let slurm_job_id = attempt.spec.job_id;
+    let at = |s: &i64| stage.app.clock.now() + TimeDelta::seconds(*s);
+    let starts = seconds.iter().map(|s| ScriptStart { slurm_job_id, started_at: at(s) }).collect();
+    let told = Starts { node: "node1".to_owned(), starts };
+    let place = (stage.app.config.cluster.name.as_str(), "node1");
+    let mut tx = stage.app.db.begin().await.unwrap();
+    take_in(&mut tx, place, &told, stage.app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn second_starts(stage: &Stage) -> i64 {
+    sqlx::query_scalar("select count(*) from broker.exception where kind = 'second_start'")
+        .fetch_one(&stage.app.db)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_start_that_slurm_does_not_count_is_a_second_one_and_shown_once(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let attempt = stage.attempt_at(AttemptState::Running).await;
+    told(&stage, &attempt, &[0]).await;
+    stage.wait_s(60);
+    look(&stage.app).await.unwrap();
+    assert_eq!(second_starts(&stage).await, 0, "one start is none too many");
+
+    told(&stage, &attempt, &[-60, 0, 5]).await;
+    look(&stage.app).await.unwrap();
+    assert_eq!(second_starts(&stage).await, 0, "Slurm may still tell of restarts");
+    stage.wait_s(60);
+    for _ in 0..2 {
+        look(&stage.app).await.unwrap();
+    }
+    assert_eq!(second_starts(&stage).await, 2);
+    let start_count: i32 =
+        sqlx::query_scalar("select start_count from broker.attempt").fetch_one(&db).await.unwrap();
+    assert_eq!(start_count, 3);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_restart_that_slurm_counts_is_no_second_start(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let attempt = stage.attempt_at(AttemptState::Running).await;
+    sqlx::query(
+        "insert into broker.job_start (attempt_id, slurm_job_id, started_at, restart_count, seen_at)
+         select attempt_id, slurm_job_id, $1, 1, $1 from broker.attempt",
+    )
+    .bind(stage.app.clock.now())
+    .execute(&db)
+    .await
+    .unwrap();
+    told(&stage, &attempt, &[0, 20]).await;
+    stage.wait_s(60);
+    look(&stage.app).await.unwrap();
+    assert_eq!(second_starts(&stage).await, 0);
+    told(&stage, &attempt, &[0]).await;
+    stage.wait_s(60);
+    look(&stage.app).await.unwrap();
+    assert_eq!(second_starts(&stage).await, 1);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_node_tells_of_itself_alone_and_not_too_much_at_once(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let start = ScriptStart { slurm_job_id: 7, started_at: stage.app.clock.now() };
+    let mut tx = db.begin().await.unwrap();
+    let mut refused = async |node: &str, count| {
+        let told = Starts { node: node.to_owned(), starts: vec![start; count] };
+        take_in(&mut tx, ("c", "node1"), &told, stage.app.clock.now()).await.unwrap_err().code()
+    };
+    assert_eq!(refused("node2", 1).await, "starts_of_other_node");
+    assert_eq!(refused("node1", Starts::MOST + 1).await, "too_many_starts");
+}
