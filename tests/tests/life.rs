@@ -89,7 +89,8 @@ async fn a_job_with_a_begin_starts_no_earlier() -> Result<()> {
     let begin_at = Clock::System.now() + TimeDelta::seconds(5);
     let plan = rig.plan("sleep 1", json!({ "begin_at": begin_at })).await?;
     let settled = rig.until(plan, &["settled"]).await?;
-    let started: chrono::DateTime<chrono::Utc> = serde_json::from_value(settled["started_at"].clone())?;
+    let started: chrono::DateTime<chrono::Utc> =
+        serde_json::from_value(settled["started_at"].clone())?;
     ensure!(started.timestamp() >= begin_at.timestamp(), "{started} {begin_at}");
     let past = body(id::fresh(), "true", json!({ "begin_at": begin_at }));
     let refused = rig.people.anna.refused(&rig.plans(), &past).await?;
@@ -132,7 +133,7 @@ async fn a_waiting_job_is_held_and_released_and_an_operators_word_goes_first() -
 async fn more_time_is_held_first_and_lets_a_job_end_by_itself() -> Result<()> {
     let rig = rig().await?;
     let anna = &rig.people.anna;
-    let plan = rig.plan("sleep 4", json!({})).await?;
+    let plan = rig.plan("sleep 20", json!({})).await?;
     rig.until(plan, &["running"]).await?;
     let extension = json!({ "extension_id": id::fresh(), "extra_s": 90 });
     let wanted = rig.wish(anna, (plan, "extensions"), extension.clone()).await?;
@@ -158,7 +159,7 @@ async fn more_time_is_held_first_and_lets_a_job_end_by_itself() -> Result<()> {
 async fn a_suspended_job_is_not_charged_for_it_and_can_be_cancelled() -> Result<()> {
     let rig = rig().await?;
     let operator = &rig.people.operator;
-    let plan = rig.plan("sleep 3", json!({})).await?;
+    let plan = rig.plan("sleep 20", json!({})).await?;
     rig.until(plan, &["running"]).await?;
     let refused = rig
         .people
@@ -178,7 +179,7 @@ async fn a_suspended_job_is_not_charged_for_it_and_can_be_cancelled() -> Result<
     let settled = rig.until(plan, &["settled"]).await?;
     ensure!(settled["slurm_state"] == "COMPLETED" && settled["suspended"].is_null(), "{settled}");
     let runs = rig.runs(plan).await?;
-    ensure!(runs.len() == 1 && runs[0].gpu_seconds == 3, "suspended seconds are free: {runs:?}");
+    ensure!(runs.len() == 1 && runs[0].gpu_seconds == 20, "suspended seconds are free: {runs:?}");
 
     let other = rig.plan("sleep 600", json!({ "wall_time_s": 900 })).await?;
     rig.until(other, &["running"]).await?;
@@ -195,7 +196,7 @@ async fn a_suspended_job_is_not_charged_for_it_and_can_be_cancelled() -> Result<
 async fn a_plan_that_lost_its_node_is_tried_again_with_another_id() -> Result<()> {
     let rig = rig().await?;
     let anna = &rig.people.anna;
-    let plan = rig.plan("sleep 3", json!({})).await?;
+    let plan = rig.plan("sleep 30", json!({})).await?;
     rig.until(plan, &["running"]).await?;
     let path = format!("/v1/job-plans/{plan}/retry");
     let early = anna.refused(&path, &json!({ "attempt_id": id::fresh() })).await?;
@@ -223,7 +224,7 @@ async fn a_plan_that_lost_its_node_is_tried_again_with_another_id() -> Result<()
 #[tokio::test]
 async fn a_job_that_slurm_put_back_into_the_queue_is_charged_run_by_run() -> Result<()> {
     let rig = rig().await?;
-    let plan = rig.plan("sleep 3", json!({ "wall_time_s": 600 })).await?;
+    let plan = rig.plan("sleep 120", json!({ "wall_time_s": 600 })).await?;
     rig.until(plan, &["running"]).await?;
     let job_id = rig.slurm_job_id(plan).await?;
     fake(&rig).requeue_by_hand(job_id);

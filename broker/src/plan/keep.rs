@@ -104,6 +104,26 @@ pub(crate) async fn came_too_late(
     Ok(())
 }
 
+/// A plan that is admitted anew, because a grant ended before its job could run, stays kept.
+pub(crate) async fn carry_over(
+    tx: &mut PgConnection,
+    from: Uuid,
+    to: Uuid,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update broker.attempt a
+         set kept_by = old.kept_by, kept_by_operator = old.kept_by_operator,
+             kept_at = old.kept_at, kept_why = old.kept_why
+         from broker.attempt old
+         where old.attempt_id = $1 and a.attempt_id = $2 and old.kept_by is not null",
+        from,
+        to,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 async fn clear(tx: &mut PgConnection, attempt_id: Uuid) -> Result<bool, sqlx::Error> {
     let cleared = sqlx::query!(
         "update broker.attempt

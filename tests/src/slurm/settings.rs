@@ -91,6 +91,7 @@ impl Settings<'_> {
              AccountingStoreFlags=job_comment\n\
              JobAcctGatherType=jobacct_gather/linux\n\
              JobAcctGatherFrequency=task=2\n\
+             JobAcctGatherParams=OverMemoryKill\n\
              EnforcePartLimits=ALL\n\
              PrivateData={PRIVATE_DATA}\n\
              MCSPlugin=mcs/account\n\
@@ -119,6 +120,7 @@ impl Settings<'_> {
              InactiveLimit=30\n\
              KillWait=2\n\
              MinJobAge={min_job_age}\n\
+             MaxJobCount=50000\n\
              ReturnToService=2\n\
              SlurmdParameters=config_overrides\n\
              SlurmdTimeout=30\n\

@@ -5,12 +5,12 @@ use anyhow::{Context, Result};
 use super::cluster::Cluster;
 
 /// The columns that are asked for, in order.
-const FORMAT: &str = "%i|%T|%r|%a|%P|%q|%N|%v|%u";
+const FORMAT: &str = "%A|%T|%r|%a|%P|%q|%N|%v|%u";
 
 /// One job, with the fields as `squeue` prints them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqueueRow {
-    /// Slurm's job id.
+    /// Slurm's own job id; of an array's task not the array's.
     pub job_id: u32,
     /// State, in full.
     pub state: String,

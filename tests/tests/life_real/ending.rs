@@ -39,8 +39,7 @@ pub(crate) async fn preempted(rig: &Rig, victim: Uuid) -> Result<()> {
         .args(["--partition=research", "--gres=gpu:h200:8", "--time=5", "--qos=urgent"])
         .arg(format!("--nodelist={}", node_of(rig, victim).await?))
         .arg("--wrap=sleep 300");
-    let output =
-        tokio::process::Command::from(command).stdin(Stdio::null()).output().await?;
+    let output = tokio::process::Command::from(command).stdin(Stdio::null()).output().await?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     settles(rig, victim, &["PREEMPTED"]).await?;
     let urgent = String::from_utf8(output.stdout)?;
@@ -56,7 +55,6 @@ pub(crate) async fn node_failed(rig: &Rig, unlucky: Uuid) -> Result<()> {
     settles(rig, unlucky, &["NODE_FAIL"]).await?;
     let runs = rig.runs(unlucky).await?;
     ensure!(runs.iter().all(|run| run.gpu_seconds > 0 && run.posted == 0), "{runs:?}");
-    cluster.output("scontrol", &["update", &node, "state=resume"]).await?;
     Ok(())
 }
 
@@ -81,11 +79,15 @@ pub(crate) async fn scancelled(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
-/// Takes more memory than it has.
+/// Takes more memory than it has. Without control groups slurmd kills it by its own count, and 22.05
+/// calls that FAILED with the exit code of a kill (measured); with them it is OUT_OF_MEMORY.
 pub(crate) async fn out_of_memory(rig: &Rig) -> Result<()> {
     let script = "python3 -c 'import time; hog = b\"x\" * (1400 << 20); time.sleep(60)'";
     let plan = rig.plan(script, json!({ "wall_time_s": 120 })).await?;
-    settles(rig, plan, &["OUT_OF_MEMORY"]).await?;
+    let attempt = rig.until(plan, &["settled"]).await?;
+    let told = agrees(rig, plan).await?;
+    let killed = matches!(told.as_slice(), [state] if state == "FAILED" || state == "OUT_OF_MEMORY");
+    ensure!(killed && attempt["exit_code"] != json!(0), "{told:?} {attempt}");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Ways to go on: put back into the queue, in many tasks, longer, after a pause, after others.
 
 use anyhow::{Result, ensure};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use record::{Clock, id};
 use serde_json::{Value, json};
 use testbed::poll;
@@ -77,8 +77,8 @@ pub(crate) async fn suspended(rig: &Rig) -> Result<()> {
     after_s(rig, plan, 6).await?;
     rig.wish(operator, (plan, "resumption"), json!({ "why": "it is cool" })).await?;
     let attempt = settles(rig, plan, &["COMPLETED"]).await?;
-    let at = |field: &str| serde_json::from_value(attempt[field].clone());
-    let took: TimeDelta = at("ended_at")? - at("started_at")?;
+    let at = |field: &str| serde_json::from_value::<DateTime<Utc>>(attempt[field].clone());
+    let took = at("ended_at")? - at("started_at")?;
     let runs = rig.runs(plan).await?;
     ensure!(runs[0].gpu_seconds + 6 <= took.num_seconds(), "{runs:?} {attempt}");
     Ok(())
@@ -86,9 +86,7 @@ pub(crate) async fn suspended(rig: &Rig) -> Result<()> {
 
 /// Starts when what it needs has ended as asked, and never when that can no longer be.
 pub(crate) async fn waits_for_others(rig: &Rig) -> Result<()> {
-    let after = |plan: Uuid, condition: &str| {
-        json!({ "after": [{ "job_plan_id": plan, "condition": condition }] })
-    };
+    let after = |plan: Uuid, condition: &str| json!({ "after": [{ "job_plan_id": plan, "condition": condition }] });
     let first = rig.plan("sleep 3; exit 3", json!({})).await?;
     let on_failure = rig.plan("true", after(first, "failed")).await?;
     let on_success = rig.plan("true", after(first, "succeeded")).await?;

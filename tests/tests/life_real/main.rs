@@ -8,7 +8,7 @@ mod going_on;
 mod rig;
 mod sacct;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use testbed::site::Site;
 
 use rig::Rig;
@@ -19,7 +19,8 @@ async fn every_way_to_live_and_to_end_is_charged_as_slurmdbd_has_it() -> Result<
     let rig = Rig::begin(Site::real(4).await?, 100 * 3600).await?;
     // The two that take their nodes for themselves come first.
     let (victim, unlucky) = (ending::whole_node(&rig).await?, ending::whole_node(&rig).await?);
-    tokio::try_join!(
+    // What fails is told of all, not of the first alone: one cluster takes a minute to start.
+    let (a, b, c, d, e, f, g, h, i, j, k, l, m) = tokio::join!(
         ending::preempted(&rig, victim),
         ending::node_failed(&rig, unlucky),
         ending::timed_out_and_ignored_it(&rig),
@@ -33,7 +34,12 @@ async fn every_way_to_live_and_to_end_is_charged_as_slurmdbd_has_it() -> Result<
         going_on::suspended(&rig),
         going_on::waits_for_others(&rig),
         going_on::output_stays(&rig),
-    )?;
+    );
+    let faults: Vec<String> = [a, b, c, d, e, f, g, h, i, j, k, l, m]
+        .into_iter()
+        .filter_map(|outcome| outcome.err().map(|fault| format!("{fault:#}")))
+        .collect();
+    ensure!(faults.is_empty(), "{} of 13 ways:\n{}", faults.len(), faults.join("\n\n"));
     rig.all_is_settled().await?;
     rig.site.stop().await
 }

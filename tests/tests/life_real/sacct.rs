@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testbed::SacctRow;
+use testbed::slurm::SacctRow;
 use uuid::Uuid;
 
 use crate::rig::{Rig, Run};

@@ -154,6 +154,24 @@ async fn what_an_operator_holds_no_member_releases(db: PgPool) {
     assert_eq!(stage.told("attempt.let_go").await, 1);
 }
 
+/// An operator's hold outlives the attempt that it was laid on.
+#[sqlx::test(migrations = false)]
+async fn a_plan_that_is_admitted_anew_stays_held(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let attempt = stage.attempt_at(AttemptState::Released).await;
+    let stamp = by(stage.person_id, day(7, 1));
+    let mut tx = db.begin().await.unwrap();
+    let newest = wish::lock(&mut tx, attempt.job_plan_id).await.unwrap();
+    keep::hold(&mut tx, &newest, Keeper::Operator(id::fresh()), &stamp).await.unwrap();
+    attempt::want_cancelled(&mut tx, attempt.attempt_id, "its grant ends").await.unwrap();
+    let rules = (&*stage.app.config, &stage.app.settings);
+    let anew = again(&mut tx, rules, attempt.job_plan_id, &stamp).await.unwrap();
+    keep::carry_over(&mut tx, attempt.attempt_id, anew.attempt_id).await.unwrap();
+    let newest = wish::lock(&mut tx, attempt.job_plan_id).await.unwrap();
+    assert_eq!((newest.attempt_id, newest.kept_by_operator), (anew.attempt_id, true));
+    assert!(attempt::by_id(&mut tx, anew.attempt_id).await.unwrap().held_back);
+}
+
 #[sqlx::test(migrations = false)]
 async fn what_runs_is_not_held_and_what_waits_is_not_suspended(db: PgPool) {
     let stage = Stage::set(&db).await;
