@@ -56,14 +56,17 @@ async fn twenty_tasks_submitted_twice_are_one_array_and_each_runs_once() {
     })
     .await
     .unwrap();
-    let named = match rig.ask(Call::ReadRecords { job_ids: vec![job_id] }).await {
+    let mut named = match rig.ask(Call::ReadRecords { job_ids: vec![job_id] }).await {
         Answer::Records(records) => records,
         other => panic!("{other:?}"),
     };
+    // 24.11 may leave a second row of the last task, submitted when that task began and waiting for
+    // ever (`sacctmgr show runawayjobs` lists it); 22.05 and 26.05 do not.
+    named.retain(|it| it.ended_at.is_some());
     assert_eq!(named.len(), 20, "one id names all tasks to slurmdbd too: {named:?}");
     let sacct = rig.cluster.sacct_rows(job_id).await.unwrap();
-    let theirs: BTreeSet<_> =
-        sacct.iter().map(|row| row.db_index.parse::<u64>().unwrap()).collect();
+    let ended = sacct.iter().filter(|row| row.state != "PENDING");
+    let theirs: BTreeSet<_> = ended.map(|row| row.db_index.parse::<u64>().unwrap()).collect();
     assert_eq!(records.iter().map(|it| it.db_index).collect::<BTreeSet<_>>(), theirs);
     for task in 0..TASKS {
         let output = std::path::Path::new(&spec.work_dir).join(format!("job-{job_id}_{task}.out"));
