@@ -6,13 +6,17 @@ mod admit;
 mod diff;
 mod ground;
 mod latency;
+mod settle;
 mod submit;
 mod tree;
+mod watch;
 
 pub use admit::admit;
 pub use diff::diff;
 pub use latency::latency;
+pub use settle::settle;
 pub use submit::submit;
+pub use watch::watch;
 
 /// The value below which `per_cent` of the samples lie. The samples get sorted.
 fn percentile(samples: &mut [f64], per_cent: usize) -> f64 {

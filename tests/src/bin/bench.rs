@@ -23,6 +23,10 @@ enum Name {
     Diff,
     /// From the API call to Slurm's acceptance, with 1 and with 16 clients.
     Latency,
+    /// CPU and memory of watching while 10,000 jobs wait.
+    Watch,
+    /// From the end of a job to its settled hold.
+    Settle,
 }
 
 #[tokio::main]
@@ -44,6 +48,8 @@ async fn measure(arguments: &Arguments) -> Result<serde_json::Value> {
         Name::Admit => testbed::bench::admit(arguments.small).await,
         Name::Diff => testbed::bench::diff(arguments.small).await,
         Name::Submit => testbed::bench::submit(arguments.small).await,
+        Name::Watch => testbed::bench::watch(arguments.small).await,
+        Name::Settle => testbed::bench::settle(arguments.small).await,
         Name::Latency => testbed::bench::latency().await,
     }
 }
