@@ -238,27 +238,3 @@ async fn a_job_that_slurm_put_back_into_the_queue_is_charged_run_by_run() -> Res
     rig.all_is_settled().await?;
     rig.site.stop().await
 }
-
-/// What `sbatch` would refuse is refused before anything is held.
-#[tokio::test]
-async fn a_script_that_sbatch_would_not_take_is_refused_by_name() -> Result<()> {
-    let rig = rig().await?;
-    let script = |text: &str| {
-        let mut body = body(id::fresh(), "", json!({}));
-        body["script"] = json!(text);
-        body
-    };
-    let long = format!("#!/bin/sh\n{}", "x".repeat(4 * 1024 * 1024));
-    for (text, word) in [
-        ("echo hello\n", "#!"),
-        ("", "#!"),
-        ("#!/bin/sh\r\necho hello\r\n", "line ends"),
-        ("#!/bin/sh\necho \u{0}\n", "NUL"),
-        (long.as_str(), "4 MiB"),
-    ] {
-        let refused = rig.people.anna.refused(&rig.plans(), &script(text)).await?;
-        ensure!(refused.code == "bad_script" && refused.message.contains(word), "{refused}");
-    }
-    rig.all_is_settled().await?;
-    rig.site.stop().await
-}
