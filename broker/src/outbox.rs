@@ -223,7 +223,7 @@ fn pause_after(lease: Lease) -> TimeDelta {
     let doublings = u32::try_from(lease.tries.clamp(1, 8) - 1).unwrap_or(0);
     let pause_ms = (250_i64 << doublings).min(30_000);
     // The id's last bits are random; the tries spread one effect's own pauses.
-    let drawn = lease.outbox_id.as_u128() ^ u128::from(lease.tries.unsigned_abs()) * 0x9e37_79b9;
+    let drawn = lease.outbox_id.as_u128() ^ (u128::from(lease.tries.unsigned_abs()) * 0x9e37_79b9);
     let permille = 750 + i64::try_from(drawn % 501).unwrap_or(250);
     TimeDelta::milliseconds(pause_ms * permille / 1000)
 }

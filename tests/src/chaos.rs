@@ -14,6 +14,7 @@ mod evidence;
 mod fault;
 mod forgotten;
 mod ground;
+mod lost;
 mod operator;
 mod play;
 mod report;
@@ -29,6 +30,7 @@ use client::{Answered, Client};
 use dice::Dice;
 use fault::Deck;
 use ground::Ground;
+pub use lost::{Round, lose_submissions};
 use report::Findings;
 pub use report::Report;
 
@@ -37,6 +39,9 @@ use crate::story::sealed_verdict;
 
 /// Clients that send plans at the same time.
 const CLIENTS: usize = 8;
+
+/// Longest pause between two plans of one client, in milliseconds.
+const PAUSE_MS: u64 = 8_000;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -53,7 +58,7 @@ pub struct Plan {
 /// is an error; a promise that was not kept stands in the report.
 pub async fn run(plan: Plan) -> Result<Report> {
     say(&format!("{} jobs, seed {}", plan.jobs, plan.seed));
-    let mut ground = Ground::lay().await.context("laying the ground")?;
+    let mut ground = Ground::lay(None).await.context("laying the ground")?;
     let report = tokio::select! {
         report = on(&mut ground, &plan) => report,
         ended = crate::poll::end_asked_for() => ended.and_then(|()| anyhow::bail!("interrupted")),
@@ -61,9 +66,7 @@ pub async fn run(plan: Plan) -> Result<Report> {
     if let Some(dir) = &plan.logs {
         ground.keep_logs(dir)?;
     }
-    let Ground { proxy, site, .. } = ground;
-    drop(proxy);
-    site.stop().await?;
+    ground.leave().await?;
     report
 }
 
@@ -77,13 +80,15 @@ async fn on(ground: &mut Ground, plan: &Plan) -> Result<Report> {
             doors: ground.doors()?,
             path: ground.plans(),
             numbers: (client..plan.jobs).step_by(CLIENTS).collect(),
+            pause_ms: PAUSE_MS,
+            some_fail: true,
             dice: dice.split(),
         };
         clients.spawn(client.send_all());
     }
-    // Until nearly all have started, so that every stage of a job's life meets its faults.
-    let most = plan.jobs - plan.jobs / 10;
-    let longest = Duration::from_secs(120 + 2 * plan.jobs as u64);
+    // Until most have started, so that every stage of a job's life meets its faults.
+    let most = plan.jobs * 2 / 3;
+    let longest = Duration::from_secs(60 + 2 * plan.jobs as u64);
     let toll = play::until_enough(ground, &mut deck, |ground| {
         Ok(ground.evidence()?.len() >= most || begun.elapsed() > longest)
     })

@@ -3,6 +3,7 @@
 //! It has no dependencies, so that it builds in a second and can install what the rest needs.
 
 mod bench;
+mod chaos;
 mod demo;
 mod lint;
 mod packages;
@@ -27,6 +28,7 @@ cargo xtask COMMAND
   test --slurm S … the story on another Slurm: S is a suite of Debian, as trixie or sid
   lint             format, clippy, documentation, licences, queries, architecture
   bench NAME …     a bench; its last line is one JSON object (--debug: do not optimise)
+  chaos …          jobs through a real Slurm while everything is killed (--jobs N --seed S)
   prepare          check every query against a database and write .sqlx";
 
 /// What went wrong, as a sentence; the programs that are run have already said the rest.
@@ -62,6 +64,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["test", rest @ ..] => test::run(rest),
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["chaos", rest @ ..] => chaos::run(rest),
         ["prepare"] => prepare::run(),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

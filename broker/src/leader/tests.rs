@@ -164,6 +164,7 @@ fn a_leader_that_stalled_takes_no_further_step() {
     let steps = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&steps);
     runtime.block_on(async move {
+        #[expect(clippy::disallowed_methods, reason = "as sqlx::test itself finds the server")]
         let ours = std::env::var("DATABASE_URL").unwrap();
         let options: PgConnectOptions = ours.parse().unwrap();
         let lead = Lead {

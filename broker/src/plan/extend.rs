@@ -141,7 +141,7 @@ async fn decide(
     Ok(admission::decide_extension(&asked, &snapshot)?)
 }
 
-/// When the job is over at the latest, if what waits of it starts now.
+/// When the job is over at the latest, if what waits of it starts as soon as it may.
 fn over_at(
     ask: &Ask,
     newest: &Newest,
@@ -150,7 +150,8 @@ fn over_at(
     now: DateTime<Utc>,
 ) -> DateTime<Utc> {
     let all_run = newest.state == AttemptState::Running && ask.task_count == 1;
-    let from = standing.started_at.filter(|_| all_run).unwrap_or(now);
+    let earliest = ask.begin_at.map_or(now, |begin_at| begin_at.max(now));
+    let from = standing.started_at.filter(|_| all_run).unwrap_or(earliest);
     let wall_time = TimeDelta::try_seconds(wall_time_s);
     wall_time.and_then(|it| from.checked_add_signed(it)).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

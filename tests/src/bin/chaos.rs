@@ -26,8 +26,8 @@ struct Arguments {
 async fn main() -> Result<ExitCode> {
     let Arguments { jobs, seed, logs } = Arguments::parse();
     let report = chaos::run(Plan { jobs, seed, logs }).await?;
-    for remark in &report.remarks {
-        println!("{remark}");
+    for line in report.remarks.iter().chain(&report.ended_by_slurm) {
+        println!("{line}");
     }
     for sentence in &report.broken {
         println!("WRONG: {sentence}");

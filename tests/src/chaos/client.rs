@@ -7,7 +7,6 @@ use anyhow::{Result, bail, ensure};
 use record::id;
 use reqwest::Method;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::dice::Dice;
 use super::evidence;
@@ -17,9 +16,6 @@ use crate::site::{Person, number};
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a plan may go without an answer, whatever is down meanwhile.
 const BOUND: Duration = Duration::from_secs(180);
-/// Longest pause between two plans of one client, in milliseconds.
-const PAUSE_MS: u64 = 8_000;
-
 /// Minutes more than any job needs: a job whose end slurmctld does not hear of at once runs on in
 /// Slurm's eyes, and must not be ended for that.
 const WALL_TIME_S: i64 = 300;
@@ -27,7 +23,6 @@ const WALL_TIME_S: i64 = 300;
 /// One plan, answered.
 #[derive(Clone, Debug)]
 pub(super) struct Answered {
-    pub(super) job_plan_id: Uuid,
     /// The job's name in Slurm, which no other plan has.
     pub(super) name: String,
     pub(super) slurm_job_id: u32,
@@ -43,6 +38,10 @@ pub(super) struct Client {
     pub(super) path: String,
     /// Numbers of its plans.
     pub(super) numbers: Vec<usize>,
+    /// Longest pause between two plans, in milliseconds.
+    pub(super) pause_ms: u64,
+    /// Whether one script in ten ends with an error, as it was written to.
+    pub(super) some_fail: bool,
     pub(super) dice: Dice,
 }
 
@@ -51,11 +50,12 @@ impl Client {
     pub(super) async fn send_all(mut self) -> Result<(Vec<Answered>, usize)> {
         let (mut answered, mut requests) = (Vec::new(), 0);
         for number in std::mem::take(&mut self.numbers) {
-            tokio::time::sleep(Duration::from_millis(self.dice.below(PAUSE_MS))).await;
-            let (sleep_s, exit_code) = (1 + self.dice.below(5), u8::from(number % 10 == 3) * 7);
-            let (job_plan_id, name) = (id::fresh(), format!("chaos-{number}"));
+            tokio::time::sleep(Duration::from_millis(self.dice.below(self.pause_ms))).await;
+            let fails = self.some_fail && number % 10 == 3;
+            let (sleep_s, exit_code) = (1 + self.dice.below(5), if fails { 7 } else { 0 });
+            let name = format!("chaos-{number}");
             let plan = json!({
-                "job_plan_id": job_plan_id, "name": name,
+                "job_plan_id": id::fresh(), "name": name,
                 "script": evidence::script(&name, sleep_s, exit_code),
                 "gpu_count": 1, "wall_time_s": WALL_TIME_S, "class": "h200", "link_ids": [],
             });
@@ -65,7 +65,7 @@ impl Client {
                 let again = self.until_answered(&plan, &mut requests).await?;
                 ensure!(again == slurm_job_id, "{name} was {slurm_job_id}, repeated it is {again}");
             }
-            answered.push(Answered { job_plan_id, name, slurm_job_id, exit_code });
+            answered.push(Answered { name, slurm_job_id, exit_code });
         }
         Ok((answered, requests))
     }

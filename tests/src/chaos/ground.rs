@@ -11,6 +11,7 @@ use sqlx::Connection;
 use uuid::Uuid;
 
 use super::evidence::{self, Evidence};
+use crate::ClusterPlan;
 use crate::proxy::Proxy;
 use crate::site::{ACCOUNT, PROJECT, Person, Site, number, until_some};
 use crate::story::{PRICE_USEK, People};
@@ -20,6 +21,12 @@ const BOUND: std::time::Duration = std::time::Duration::from_secs(120);
 
 const NODES: usize = 2;
 const MIMERDS: usize = 2;
+/// Short, so that jobs are forgotten in the middle of it, and what slurmctld alone holds open in
+/// slurmdbd (`operator`) is open to an operator before everybody's patience ends.
+const MIN_JOB_AGE_S: i64 = 60;
+/// slurmdbd is never away for longer than ten seconds here, and hears what it missed some ten seconds
+/// after that: what it does not know after a minute, it will never hear of.
+const AFTER_A_BREAK_S: i64 = 60;
 /// Room for thousands of holds.
 const GRANTED: i64 = 10_000_000;
 
@@ -32,8 +39,16 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    pub(super) async fn lay() -> Result<Self> {
-        let mut site = Site::shared(NODES, MIMERDS).await?;
+    pub(super) async fn lay(resubmit_after_s: Option<i64>) -> Result<Self> {
+        let plan = ClusterPlan {
+            min_job_age_s: u32::try_from(MIN_JOB_AGE_S)?,
+            ..ClusterPlan::with_nodes(NODES)
+        };
+        let duties =
+            [("min_job_age_s", MIN_JOB_AGE_S), ("resubmit_after_break_s", AFTER_A_BREAK_S)];
+        let duties: Vec<_> =
+            duties.into_iter().chain(resubmit_after_s.map(|s| ("resubmit_after_s", s))).collect();
+        let mut site = Site::shared_on(plan, MIMERDS, &duties).await?;
         site.start_agents().await?;
         let proxy = Proxy::start(&site.wire_socket(), &site.gateway_socket())?;
         let gathered = People::gather(&site).await;
@@ -111,6 +126,12 @@ impl Ground {
     /// One pool for the one project, so it needs no id of its own to be kept.
     fn pool_id(&self) -> Uuid {
         Uuid::from_u128(self.project_id.as_u128() ^ 1)
+    }
+
+    /// Ends everything.
+    pub(super) async fn leave(self) -> Result<()> {
+        drop(self.proxy);
+        self.site.stop().await
     }
 
     /// Where plans are sent.

@@ -37,6 +37,9 @@ pub struct Report {
     pub summary: Value,
     /// Every promise that was not kept; empty when all is right.
     pub broken: Vec<String>,
+    /// Jobs that Slurm itself ended otherwise than their script did, because slurmctld had forgotten
+    /// them.
+    pub ended_by_slurm: Vec<String>,
     /// What a person may want to know besides.
     pub remarks: Vec<String>,
 }
@@ -98,7 +101,12 @@ impl Findings {
             "kills": kills,
             "ledger_verified": self.ledger_verified,
         });
-        Ok(Report { summary, broken, remarks: self.remarks(&second_starts, by_slurm)? })
+        Ok(Report {
+            summary,
+            broken,
+            ended_by_slurm: by_slurm,
+            remarks: self.remarks(&second_starts)?,
+        })
     }
 
     /// Jobs whose script started more than once.
@@ -161,7 +169,7 @@ impl Findings {
         (!as_planned).then(|| format!("{name} ended otherwise than its script: {row:?}"))
     }
 
-    fn remarks(&self, second_starts: &BTreeSet<u32>, by_slurm: Vec<String>) -> Result<Vec<String>> {
+    fn remarks(&self, second_starts: &BTreeSet<u32>) -> Result<Vec<String>> {
         let mut remarks: Vec<String> =
             self.toll.kills.iter().map(|(name, count)| format!("killed {name}: {count}")).collect();
         remarks.push(format!("faults of the wire: {}", self.toll.wire_faults));
@@ -175,7 +183,6 @@ impl Findings {
                 said.starts, said.ends
             ));
         }
-        remarks.extend(by_slurm);
         let endless = self.books.iter().filter(|row| !row.is_over());
         remarks.extend(endless.map(|row| format!("slurmdbd has no end of {row:?}")));
         let others: Vec<&u32> = self.shown.difference(second_starts).collect();

@@ -1,5 +1,6 @@
 //! The files an installation is made of: mimerd's, the gateway's, the agents', the account list.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub(super) struct Places<'a> {
     pub(super) sftp: &'a SftpStore,
     /// What mimerd does about Slurm's accounts, users and QOS: "off", "show" or "apply".
     pub(super) keep: &'static str,
+    /// What mimerd's `[duties]` say otherwise than by default.
+    pub(super) duties: &'a BTreeMap<&'static str, i64>,
 }
 
 /// Node names of either Slurm.
@@ -105,6 +108,7 @@ pub(super) fn write_mimerd(
             known_hosts_file: path(places.sftp.known_hosts_file()),
             deadline_s: 120,
         },
+        duties: places.duties.clone(),
     };
     fs::write(mimerd.config_file(), toml::to_string(&config)?)?;
     fs::set_permissions(mimerd.config_file(), Permissions::from_mode(0o600))?;
@@ -136,6 +140,7 @@ struct MimerdPart {
     cluster: ClusterPart,
     accounts: AccountsPart,
     staging: StagingPart,
+    duties: BTreeMap<&'static str, i64>,
 }
 
 #[derive(Serialize)]

@@ -7,13 +7,22 @@ use sqlx::PgConnection;
 
 use super::mimerd::Mimerd;
 use super::{Person, Site, WIRE, start};
-use crate::Postgres;
+use crate::{ClusterPlan, Postgres};
 
 impl Site {
     /// An installation on a real Slurm with `mimerd_count` mimerd on one PostgreSQL of the site. No
     /// agents: nothing is metered here.
     pub async fn shared(nodes: usize, mimerd_count: usize) -> Result<Self> {
-        start::shared(nodes, mimerd_count).await
+        start::shared(ClusterPlan::with_nodes(nodes), mimerd_count, &[]).await
+    }
+
+    /// The same on a cluster of another make, and with other `[duties]` of mimerd by their names.
+    pub async fn shared_on(
+        plan: ClusterPlan,
+        mimerd_count: usize,
+        duties: &[(&'static str, i64)],
+    ) -> Result<Self> {
+        start::shared(plan, mimerd_count, duties).await
     }
 
     /// How many mimerd there are, whether they run or not.

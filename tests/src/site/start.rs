@@ -1,5 +1,6 @@
 //! Starting an installation, piece by piece.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -33,12 +34,16 @@ pub(super) async fn kept_by_hand(nodes: usize) -> Result<Site> {
     on(cluster, Rest { keep: OFF, ..Rest::default() }).await
 }
 
-pub(super) async fn shared(nodes: usize, mimerd_count: usize) -> Result<Site> {
+pub(super) async fn shared(
+    plan: ClusterPlan,
+    mimerd_count: usize,
+    duties: &[(&'static str, i64)],
+) -> Result<Site> {
     ensure!(mimerd_count > 0, "an installation has at least one mimerd");
     let postgres = Some(Postgres::start().await?);
-    let plan = ClusterPlan { durable: true, ..ClusterPlan::with_nodes(nodes) };
-    let cluster = Cluster::start(&plan).await?;
-    on(cluster, Rest { keep: APPLY, mimerd_count, postgres, agents: false }).await
+    let cluster = Cluster::start(&ClusterPlan { durable: true, ..plan }).await?;
+    let duties = duties.iter().copied().collect();
+    on(cluster, Rest { keep: APPLY, mimerd_count, postgres, agents: false, duties }).await
 }
 
 /// How an installation differs from the plain one: one mimerd, its embedded PostgreSQL, agents.
@@ -47,11 +52,13 @@ struct Rest {
     mimerd_count: usize,
     postgres: Option<Postgres>,
     agents: bool,
+    /// What mimerd's `[duties]` say otherwise than by default.
+    duties: BTreeMap<&'static str, i64>,
 }
 
 impl Default for Rest {
     fn default() -> Self {
-        Self { keep: APPLY, mimerd_count: 1, postgres: None, agents: true }
+        Self { keep: APPLY, mimerd_count: 1, postgres: None, agents: true, duties: BTreeMap::new() }
     }
 }
 
@@ -87,7 +94,13 @@ async fn finish(workspace: Workspace, plan: Plan, simulated: Vec<String>) -> Res
     settings::make_area(&slurm, &workspace, &user)?;
     let dir = workspace.path();
     std::os::unix::fs::symlink(dir.join("gateway.sock"), dir.join(WIRE))?;
-    let places = Places { workspace: &workspace, slurm: &slurm, sftp: &sftp, keep: rest.keep };
+    let places = Places {
+        workspace: &workspace,
+        slurm: &slurm,
+        sftp: &sftp,
+        keep: rest.keep,
+        duties: &rest.duties,
+    };
     settings::write_accounts(&places, &user)?;
     let database = match &rest.postgres {
         Some(postgres) => Some(settings::write_database(dir, postgres)?),

@@ -48,7 +48,7 @@ pub(crate) fn submit(good: &JobSpec, ground: &Ground) -> Vec<Case> {
         spoiled("uid_max", RefusalCode::UidOutOfRange, &|it| it.uid = 61_100),
         spoiled("uid_max", RefusalCode::UidOutOfRange, &|it| it.gid = u32::MAX),
         spoiled("partitions", RefusalCode::ForeignPartition, &|it| {
-            it.partition = "research".into()
+            it.partition = "research".into();
         }),
         spoiled("partitions", RefusalCode::ForeignPartition, &|it| {
             it.partition = "confidential,research".into();
@@ -114,9 +114,10 @@ pub(crate) fn submit(good: &JobSpec, ground: &Ground) -> Vec<Case> {
     cases
 }
 
-fn no_sense(
-    spoiled: &dyn Fn(&'static str, RefusalCode, &dyn Fn(&mut JobSpec)) -> Case,
-) -> Vec<Case> {
+/// Makes a case of a bound, the refusal and what is spoiled of a good job.
+type Spoiled<'a> = dyn Fn(&'static str, RefusalCode, &dyn Fn(&mut JobSpec)) -> Case + 'a;
+
+fn no_sense(spoiled: &Spoiled<'_>) -> Vec<Case> {
     let variable = |name: &str| [(name.to_owned(), "1".to_owned())].into();
     let spoils: [&dyn Fn(&mut JobSpec); 9] = [
         &|it| it.begin_at = Some(-1),

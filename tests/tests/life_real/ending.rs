@@ -86,7 +86,8 @@ pub(crate) async fn out_of_memory(rig: &Rig) -> Result<()> {
     let plan = rig.plan(script, json!({ "wall_time_s": 120 })).await?;
     let attempt = rig.until(plan, &["settled"]).await?;
     let told = agrees(rig, plan).await?;
-    let killed = matches!(told.as_slice(), [state] if state == "FAILED" || state == "OUT_OF_MEMORY");
+    let killed =
+        matches!(told.as_slice(), [state] if state == "FAILED" || state == "OUT_OF_MEMORY");
     ensure!(killed && attempt["exit_code"] != json!(0), "{told:?} {attempt}");
     Ok(())
 }

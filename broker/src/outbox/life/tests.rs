@@ -86,6 +86,32 @@ async fn whichever_effect_comes_last_slurm_is_as_it_is_wanted(db: PgPool) {
     assert_eq!((stage.slurm.heard("suspend"), stage.slurm.heard("resume")), (2, 2));
 }
 
+/// Let go on while Slurm was being told to suspend it: it goes on.
+#[sqlx::test(migrations = false)]
+async fn a_wish_that_changed_while_slurm_was_asked_is_followed_once_more(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let attempt = stage.attempt_at(AttemptState::Running).await;
+    let stamp = by(stage.person_id, day(7, 1));
+    let mut tx = db.acquire().await.unwrap();
+    let newest = wish::lock(&mut tx, attempt.job_plan_id).await.unwrap();
+    suspend::suspend(&mut tx, &newest, id::fresh(), &stamp).await.unwrap();
+    stage.slurm.during("suspend", {
+        let (db, plan, person_id) = (db.clone(), attempt.job_plan_id, stage.person_id);
+        async move {
+            let mut tx = db.begin().await.unwrap();
+            let newest = wish::lock(&mut tx, plan).await.unwrap();
+            suspend::resume(&mut tx, &newest, &by(person_id, day(7, 1))).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    });
+    work(&stage).await;
+    stage.wait_s(60);
+    work(&stage).await;
+    assert_eq!(stage.told("attempt.suspended").await, 0, "what was not so is not told");
+    assert_eq!((stage.waiting("suspend").await, stage.waiting("resume").await), (0, 0));
+    assert_eq!((stage.slurm.heard("suspend"), stage.slurm.heard("resume")), (1, 2));
+}
+
 #[sqlx::test(migrations = false)]
 async fn a_job_that_cannot_be_suspended_is_not_shown_as_suspended(db: PgPool) {
     let stage = Stage::set(&db).await;

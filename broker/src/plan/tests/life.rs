@@ -282,6 +282,20 @@ async fn an_extension_that_nobody_can_pay_or_that_ends_too_late_changes_nothing(
     assert!(matches!(refused, ExtensionError::Wish(WishError::Over { .. })));
 }
 
+/// Slurm would give up a job that could not end before its deadline: so its begin counts.
+#[sqlx::test(migrations = false)]
+async fn a_job_that_begins_late_is_not_extended_past_its_grants(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let begin_at = Some(day(9, 30) - TimeDelta::minutes(20));
+    let ask = Ask { begin_at, ..stage.ask() };
+    let admission = stage.submit(&ask).await.unwrap();
+    let mut tx = db.acquire().await.unwrap();
+    let attempt = attempt::by_id(&mut tx, admission.attempt_id).await.unwrap();
+    let refused = extend_by(&stage, &attempt, (id::fresh(), 660)).await.unwrap_err();
+    assert_eq!(refused.code(), "grant_ends_too_soon");
+    extend_by(&stage, &attempt, (id::fresh(), 600)).await.unwrap();
+}
+
 #[sqlx::test(migrations = false)]
 async fn a_plan_waits_for_plans_of_its_own_project_only(db: PgPool) {
     let stage = Stage::set(&db).await;
@@ -290,10 +304,8 @@ async fn a_plan_waits_for_plans_of_its_own_project_only(db: PgPool) {
     let on = |after| Ask { after, ..stage.ask() };
     let stranger = on(vec![after(id::fresh(), Condition::Ended)]);
     assert!(matches!(stage.submit(&stranger).await, Err(PlanError::NoSuchNeed(_))));
-    let itself = Ask {
-        after: vec![after(stranger.job_plan_id, Condition::Ended)],
-        ..stranger.clone()
-    };
+    let itself =
+        Ask { after: vec![after(stranger.job_plan_id, Condition::Ended)], ..stranger.clone() };
     assert!(matches!(stage.submit(&itself).await, Err(PlanError::NoSuchNeed(_))));
     let need = after(first.job_plan_id, Condition::Succeeded);
     let twice = on(vec![need, after(first.job_plan_id, Condition::Ended)]);
