@@ -216,6 +216,9 @@ pub struct Duties {
     pub min_job_age_s: i64,
     /// Milliseconds between two questions to slurmdbd about what has ended.
     pub records_ms: i64,
+    /// Seconds that slurmctld must have called a job over before it is settled: until then it may not
+    /// have saved the end. It saves within five.
+    pub settle_after_s: i64,
     /// Milliseconds between two rounds: jobs that nobody planned, holds whose time is up.
     pub round_ms: u64,
     /// Seconds after a submission was given up until its hold is given back, if Slurm never heard
@@ -236,6 +239,7 @@ impl Default for Duties {
             seal_ms: 1000,
             resubmit_after_s: 30,
             resubmit_after_break_s: 600,
+            settle_after_s: 7,
             min_job_age_s: 300,
             records_ms: 5000,
             round_ms: 3000,

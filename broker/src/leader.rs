@@ -2,8 +2,8 @@
 //!
 //! The lock belongs to a session of its own, so it ends with the process, with its machine and with
 //! PostgreSQL. A leader that merely stalls loses it too: PostgreSQL ends the session when its
-//! heartbeats stay out ([`LOSES_AFTER`]), and a leader whose own clock says that its last heartbeat is
-//! too long ago ([`SURE_FOR`]) takes no further step of the duty. The second is shorter than the first,
+//! heartbeats stay out (`LOSES_AFTER`), and a leader whose own clock says that its last heartbeat is
+//! too long ago (`SURE_FOR`) takes no further step of the duty. The second is shorter than the first,
 //! so no two do the same duty at once. The duty is dropped where it stands, as by a crash; what is
 //! half done is rolled back.
 

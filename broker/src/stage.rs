@@ -299,6 +299,7 @@ fn app(db: &PgPool, dir: &std::path::Path) -> App {
     let config = dir.join("mimerd.toml");
     let text = format!(
         "state_dir = '{dir}'\nlisten.address = '127.0.0.1:0'\naccounts.file = '{accounts}'\n\
+         duties.settle_after_s = 0\n\
          [cluster]\nname = 'mimer'\ngateway_socket = '{dir}/gateway.sock'\ndeadline_s = 5\n\
          job_ids = [100000, 200000]\nopen_partition = 'gpu'\n\
          confidential_partition = 'confidential'\n\

@@ -27,6 +27,7 @@ mod start;
 mod stranger;
 #[cfg(test)]
 mod tests;
+mod unreleased;
 mod verdict;
 mod window;
 
@@ -39,6 +40,7 @@ use owed::{Look, Waiting};
 use records::Reading;
 use slurm_wire::{Answer, Call};
 use tokio::sync::watch;
+use unreleased::Silence;
 
 use crate::app::App;
 use crate::gateway::GatewayError;
@@ -108,6 +110,7 @@ struct Watcher {
     reading: Reading,
     waiting: Waiting,
     lost: Lost,
+    silence: Silence,
     marked_at: Option<DateTime<Utc>>,
 }
 
@@ -116,6 +119,7 @@ impl Watcher {
     /// does not answer, nothing is known to be lost: that takes asking both without a break.
     async fn look(&mut self, app: &App) -> anyhow::Result<()> {
         if let Err(error) = self.follow(app).await {
+            self.silence.not_answered();
             self.begin_anew();
             return Err(error);
         }
@@ -140,9 +144,10 @@ impl Watcher {
         let Answer::Changes(changes) = app.gateway.call(&call).await? else {
             return Err(GatewayError::OutOfTurn.into());
         };
+        let forgotten_since = self.silence.answered(app.clock.now());
         let news = self.followed.take_in(changes);
         match controller::take_in(app, &mut self.followed, &news).await {
-            Ok(true) => Ok(()),
+            Ok(true) => unreleased::look(app, &news, forgotten_since).await,
             // What was not taken in will not be told again: everything is asked for anew.
             Ok(false) => {
                 self.followed.forget();

@@ -111,6 +111,12 @@ pub(super) async fn settle(
             if verdict::when_over(watched, expected, &told.records(watched)) == Verdict::Settle);
         // What Slurm was given more than once may have a start without an end: it is asked for first.
         let is_sure = wait.asked_count > 0 || !settle::was_given_again(app, watched).await?;
+        // slurmctld tells of an end before it saves it. If it dies in between, the job runs again in
+        // its eyes, and slurmdbd's record of the end is written over (measured on 22.05).
+        let is_saved = now - wait.since >= TimeDelta::seconds(app.config.duties.settle_after_s);
+        if all_told && !is_saved {
+            continue;
+        }
         if all_told && is_sure {
             settle::settle(app, watched, told.of_one(watched)).await;
         } else if all_told || wait.ask_at <= now {

@@ -5,6 +5,7 @@ mod follow;
 mod late;
 mod lost;
 mod runaway;
+mod saved;
 mod settled;
 mod start;
 mod taken_back;

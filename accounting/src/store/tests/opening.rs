@@ -170,6 +170,10 @@ async fn a_hold_or_a_charge_changed_by_hand_is_found(db: PgPool) {
     let found: Vec<_> = found.iter().map(|found| (found.mismatch, found.unit)).collect();
     assert_eq!(
         found,
-        [(Mismatch::OpenHolds, Unit::GpuSeconds), (Mismatch::Charges, Unit::MicroSek)]
+        [
+            (Mismatch::OpenHolds, Unit::GpuSeconds),
+            (Mismatch::HoldParts, Unit::GpuSeconds),
+            (Mismatch::Charges, Unit::MicroSek),
+        ]
     );
 }

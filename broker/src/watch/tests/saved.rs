@@ -1,0 +1,69 @@
+//! What slurmctld acknowledged and had not saved when it died: an end, and a release.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+
+use super::*;
+
+#[sqlx::test(migrations = false)]
+async fn an_end_that_slurmctld_may_still_forget_is_not_settled(db: PgPool) {
+    let mut stage = Stage::set(&db).await;
+    Arc::make_mut(&mut stage.app.config).duties.settle_after_s = 7;
+    let (attempt, row) = shown(&stage, AttemptState::Running, JobState::Completed).await;
+    stage.slurm.has_records(vec![record_of(&attempt, JobState::Completed)]);
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 6).await;
+    assert_eq!(stage.held_and_settled().await, (240, 0), "it is not saved for sure");
+    // It died, and believes that the job runs on.
+    stage.slurm.has_jobs(vec![JobRow { state: JobState::Running, ..row.clone() }]);
+    watcher.look_for(&stage, 60).await;
+    assert_eq!(stage.held_and_settled().await, (240, 0));
+    // Then it learns that no node has it, and slurmdbd's record is written over.
+    stage.slurm.has_jobs(vec![JobRow { state: JobState::NodeFail, ..row }]);
+    stage.slurm.has_records(vec![record_of(&attempt, JobState::NodeFail)]);
+    watcher.look_for(&stage, 30).await;
+    assert_eq!(stage.held_and_settled().await, (0, 0), "what the machine broke is not charged");
+    assert_eq!(runs(&stage).await, (120, 1), "and it is recorded as slurmdbd has it");
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_release_that_slurmctld_forgot_is_made_again(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (attempt, row) = shown(&stage, AttemptState::Released, JobState::Pending).await;
+    released(&db, &stage, &attempt).await;
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 3).await;
+    assert_eq!(stage.waiting("release").await, 0, "it waits for a node, and nobody holds it");
+    stage.slurm.has_jobs(vec![JobRow { held: true, ..row }]);
+    watcher.look_for(&stage, 3).await;
+    assert_eq!(stage.waiting("release").await, 1);
+    assert_eq!(stage.told("attempt.release_lost").await, 1);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_job_that_somebody_held_by_hand_stays_held(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (attempt, row) = shown(&stage, AttemptState::Released, JobState::Pending).await;
+    released(&db, &stage, &attempt).await;
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 100).await;
+    stage.slurm.has_jobs(vec![JobRow { held: true, ..row }]);
+    watcher.look_for(&stage, 10).await;
+    assert_eq!(stage.waiting("release").await, 0);
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Released);
+}
+
+/// The release of the attempt went through just now.
+async fn released(db: &PgPool, stage: &Stage, attempt: &Attempt) {
+    sqlx::query(
+        "insert into broker.outbox (outbox_id, effect, trace_id, next_at, done_at)
+         values ($1, $2, $1, $3, $3)",
+    )
+    .bind(record::id::fresh())
+    .bind(serde_json::json!({ "effect": "release", "attempt_id": attempt.attempt_id }))
+    .bind(stage.app.clock.now())
+    .execute(db)
+    .await
+    .unwrap();
+}
