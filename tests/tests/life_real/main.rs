@@ -15,7 +15,7 @@ use rig::Rig;
 
 /// One cluster, all at once: the slow ones, which wait for limits to pass, bound the time.
 #[tokio::test]
-#[ignore = "not shown to pass as a whole yet; `cargo xtask test --full` runs it"]
+#[ignore = "passed once as a whole, to be seen again; `cargo xtask test --full` runs it"]
 async fn every_way_to_live_and_to_end_is_charged_as_slurmdbd_has_it() -> Result<()> {
     let rig = Rig::begin(Site::real(4).await?, 100 * 3600).await?;
     // The two that take their nodes for themselves come first.
