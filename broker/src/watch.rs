@@ -147,7 +147,7 @@ impl Watcher {
         let forgotten_since = self.silence.answered(app.clock.now());
         let news = self.followed.take_in(changes);
         match controller::take_in(app, &mut self.followed, &news).await {
-            Ok(true) => unreleased::look(app, &news, forgotten_since).await,
+            Ok(true) => unreleased::look(app, &self.followed, forgotten_since).await,
             // What was not taken in will not be told again: everything is asked for anew.
             Ok(false) => {
                 self.followed.forget();

@@ -28,6 +28,7 @@ struct Known {
     submitted_at: Option<i64>,
     state: JobState,
     is_under_way: bool,
+    is_held: bool,
 }
 
 /// One incarnation that slurmctld says is over, and that slurmdbd should have a record of.
@@ -91,6 +92,7 @@ impl Followed {
             submitted_at: job.submitted_at,
             state: job.state,
             is_under_way: !job.state.is_over() || job.completing,
+            is_held: waits_held(job),
         };
         self.rows.insert(job.job_id, known);
         self.of_asked.entry(asked_id).or_default().push(job.job_id);
@@ -136,6 +138,12 @@ impl Followed {
         rows.iter().filter_map(|job_id| Some(self.rows.get(job_id)?.state)).min_by_key(rank)
     }
 
+    /// Whether a job waits under this id that is held.
+    pub(super) fn is_held(&self, asked_id: u32) -> bool {
+        let rows = self.of_asked.get(&asked_id).into_iter().flatten();
+        rows.filter_map(|job_id| self.rows.get(job_id)).any(|known| known.is_held)
+    }
+
     /// How the job stands that was asked for under this id.
     pub(super) fn standing(&self, asked_id: u32) -> Standing {
         if self.foreign.contains(&asked_id) {
@@ -152,6 +160,14 @@ impl Followed {
         }
         Standing::Over(expected)
     }
+}
+
+/// True for a job that waits because somebody holds it, not because it can never run: such a one is
+/// held by Slurm itself.
+pub(super) fn waits_held(job: &JobRow) -> bool {
+    job.held
+        && job.state == JobState::Pending
+        && job.state_reason.as_deref() != Some("BadConstraints")
 }
 
 /// Equal for equal rows; of two that differ, equal once in 2^64.

@@ -3,17 +3,24 @@
 //! Only a release that may have been forgotten is made again. A job that somebody held by hand later
 //! stays held: that is theirs to undo.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, Stamp};
 use serde_json::json;
-use slurm_wire::{JobRow, JobState};
+use slurm_wire::{Answer, Call};
+use uuid::Uuid;
 
+use super::follow::{Followed, waits_held};
 use crate::app::App;
+use crate::gateway::GatewayError;
 
 /// slurmctld has saved what it knows after 5 s (SAVE_MAX_WAIT), and is up again some seconds later.
 const SAVED_WITHIN: TimeDelta = TimeDelta::seconds(15);
 /// How long after it answered again the first looks at it come.
 const SEEN_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// What was followed may be some seconds old: a release is not missed before that.
+const TOLD_WITHIN: TimeDelta = TimeDelta::seconds(3);
 /// How far back a watcher looks that has only begun, and does not know who was silent before.
 const BEFORE_ITS_TIME: TimeDelta = TimeDelta::minutes(10);
 
@@ -46,41 +53,58 @@ impl Silence {
     }
 }
 
-/// Puts attempts back in line for their release whose jobs are held again.
+/// Puts attempts back in line for their release that were released since then and are held.
+///
+/// slurmctld itself is asked about them first: what was followed of it may be older than the release.
 pub(super) async fn look(
     app: &App,
-    news: &[JobRow],
-    forgotten_since: DateTime<Utc>,
+    followed: &Followed,
+    since: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let held = |row: &&JobRow| {
-        // A job that can never run is held by Slurm itself.
-        row.held
-            && row.state == JobState::Pending
-            && row.state_reason.as_deref() != Some("BadConstraints")
-    };
-    let keys: Vec<String> =
-        news.iter().filter(held).filter_map(|row| row.admin_comment.clone()).collect();
-    if keys.is_empty() {
+    let released = sqlx::query!(
+        r#"select a.attempt_id, a.slurm_job_id as "slurm_job_id!", a.slurm_key
+           from broker.outbox o join broker.attempt a on a.attempt_id::text = o.effect->>'attempt_id'
+           where o.done_at between $1 and $2 and o.effect->>'effect' = 'release'
+             and a.cluster = $3 and a.state = 'released' and a.cancel_reason is null
+             and a.held_back_by is null and a.kept_by is null
+             and not exists (select from broker.outbox later
+                 where later.effect->>'attempt_id' = o.effect->>'attempt_id'
+                   and later.effect->>'effect' in ('release', 'hold')
+                   and (later.done_at is null or later.done_at > $2))"#,
+        since,
+        app.clock.now() - TOLD_WITHIN,
+        app.config.cluster.name,
+    )
+    .fetch_all(&app.db)
+    .await?;
+    let is_held = |id: i64| u32::try_from(id).is_ok_and(|id| followed.is_held(id));
+    let released: Vec<_> = released.into_iter().filter(|it| is_held(it.slurm_job_id)).collect();
+    if released.is_empty() {
         return Ok(());
     }
+    let job_ids: Result<_, _> =
+        released.iter().map(|it| u32::try_from(it.slurm_job_id)).collect();
+    let Answer::Jobs(rows) = app.gateway.call(&Call::ReadJobs { job_ids: job_ids? }).await? else {
+        return Err(GatewayError::OutOfTurn.into());
+    };
+    let held: HashSet<&str> =
+        rows.iter().filter(|row| waits_held(row)).filter_map(|row| row.admin_comment.as_deref()).collect();
+    let forgotten = released.iter().filter(|it| held.contains(it.slurm_key.as_str()));
+    let forgotten: Vec<Uuid> = forgotten.map(|it| it.attempt_id).collect();
+    if forgotten.is_empty() { Ok(()) } else { release_again(app, &forgotten).await }
+}
+
+/// The next look at what is ready wants their release.
+async fn release_again(app: &App, attempt_ids: &[Uuid]) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let again = sqlx::query!(
-        r#"update broker.attempt a set state = 'submitted'
-           from broker.job_plan p
-           where p.job_plan_id = a.job_plan_id and a.cluster = $1 and a.slurm_key = any($2)
+        "update broker.attempt a set state = 'submitted'
+         from broker.job_plan p
+         where p.job_plan_id = a.job_plan_id and a.attempt_id = any($1)
              and a.state = 'released' and a.cancel_reason is null
-             and a.held_back_by is null and a.kept_by is null
-             and exists (select from broker.outbox o
-                 where o.effect->>'attempt_id' = a.attempt_id::text
-                   and o.effect->>'effect' = 'release' and o.done_at > $3)
-             and not exists (select from broker.outbox o
-                 where o.effect->>'attempt_id' = a.attempt_id::text
-                   and o.effect->>'effect' in ('release', 'hold') and o.done_at is null)
-           returning a.attempt_id, a.slurm_job_id, p.trace_id"#,
-        app.config.cluster.name,
-        &keys,
-        forgotten_since,
+         returning a.attempt_id, a.slurm_job_id, p.trace_id",
+        attempt_ids,
     )
     .fetch_all(&mut *tx)
     .await?;

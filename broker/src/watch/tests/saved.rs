@@ -34,12 +34,41 @@ async fn a_release_that_slurmctld_forgot_is_made_again(db: PgPool) {
     let stage = Stage::set(&db).await;
     let (attempt, row) = shown(&stage, AttemptState::Released, JobState::Pending).await;
     released(&db, &stage, &attempt).await;
+    // As it was seen while it was held for its release: that is no news.
+    stage.slurm.has_jobs(vec![JobRow { held: true, ..row.clone() }]);
     let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 1).await;
+    stage.slurm.has_jobs(vec![row.clone()]);
     watcher.look_for(&stage, 3).await;
     assert_eq!(stage.waiting("release").await, 0, "it waits for a node, and nobody holds it");
     stage.slurm.has_jobs(vec![JobRow { held: true, ..row }]);
     watcher.look_for(&stage, 3).await;
     assert_eq!(stage.waiting("release").await, 1);
+    watcher.look_for(&stage, 3).await;
+    assert_eq!(stage.waiting("release").await, 1, "once is enough");
+    assert_eq!(stage.told("attempt.release_lost").await, 1);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_release_that_was_forgotten_before_anybody_saw_it_is_made_again(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (attempt, row) = shown(&stage, AttemptState::Submitted, JobState::Pending).await;
+    stage.slurm.has_jobs(vec![JobRow { held: true, ..row.clone() }]);
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 1).await;
+    assert_eq!(stage.waiting("release").await, 1, "nothing holds it back");
+    // Released and forgotten between two looks: slurmctld shows what it showed before.
+    sqlx::query("update broker.outbox set done_at = $1 where effect->>'effect' = 'release'")
+        .bind(stage.app.clock.now())
+        .execute(&db)
+        .await
+        .unwrap();
+    sqlx::query("update broker.attempt set state = 'released' where attempt_id = $1")
+        .bind(attempt.attempt_id)
+        .execute(&db)
+        .await
+        .unwrap();
+    watcher.look_for(&stage, 8).await;
     assert_eq!(stage.told("attempt.release_lost").await, 1);
 }
 
