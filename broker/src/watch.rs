@@ -144,6 +144,12 @@ impl Watcher {
         let Answer::Changes(changes) = app.gateway.call(&call).await? else {
             return Err(GatewayError::OutOfTurn.into());
         };
+        if self.silence.has_only_begun() {
+            let mut connection = app.db.acquire().await?;
+            let mark =
+                mark::read(&mut connection, &app.config.cluster.name, app.clock.now()).await?;
+            self.silence.had_answered(mark.watched_at);
+        }
         let forgotten_since = self.silence.answered(app.clock.now());
         let news = self.followed.take_in(changes);
         match controller::take_in(app, &mut self.followed, &news).await {

@@ -1,5 +1,9 @@
 //! Releases that slurmctld acknowledged and forgot: it died before it saved them, and holds the job again.
 //!
+//! The job may have started meanwhile, and even have come to its end: slurmctld knows nothing of that
+//! either, and has it waiting. Then its script starts a second time, as it does where slurmctld had
+//! saved the release and not the start, and is shown as such.
+//!
 //! Only a release that may have been forgotten is made again. A job that somebody held by hand later
 //! stays held: that is theirs to undo.
 
@@ -9,11 +13,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, Stamp};
 use serde_json::json;
 use slurm_wire::{Answer, Call};
-use uuid::Uuid;
 
 use super::follow::{Followed, waits_held};
 use crate::app::App;
 use crate::gateway::GatewayError;
+use crate::outbox::{self, Effect};
 
 /// slurmctld has saved what it knows after 5 s (SAVE_MAX_WAIT), and is up again some seconds later.
 const SAVED_WITHIN: TimeDelta = TimeDelta::seconds(15);
@@ -21,8 +25,6 @@ const SAVED_WITHIN: TimeDelta = TimeDelta::seconds(15);
 const SEEN_WITHIN: TimeDelta = TimeDelta::seconds(60);
 /// What was followed may be some seconds old: a release is not missed before that.
 const TOLD_WITHIN: TimeDelta = TimeDelta::seconds(3);
-/// How far back a watcher looks that has only begun, and does not know who was silent before.
-const BEFORE_ITS_TIME: TimeDelta = TimeDelta::minutes(10);
 
 /// When slurmctld answered, and how long it last did not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,11 +40,20 @@ impl Silence {
         self.is_silent = true;
     }
 
+    /// True until it has answered this watcher.
+    pub(super) const fn has_only_begun(&self) -> bool {
+        self.answered_at.is_none()
+    }
+
+    /// An earlier watcher had an answer then.
+    pub(super) fn had_answered(&mut self, at: DateTime<Utc>) {
+        (self.answered_at, self.is_silent) = (Some(at), true);
+    }
+
     /// It answered; returns since when what was acknowledged may have been forgotten.
     pub(super) fn answered(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let before = self.answered_at.unwrap_or(now - BEFORE_ITS_TIME);
-        if self.is_silent || self.answered_at.is_none() {
-            self.last = Some((before, now));
+        if self.is_silent {
+            self.last = Some((self.answered_at.unwrap_or(now), now));
         }
         (self.answered_at, self.is_silent) = (Some(now), false);
         match self.last {
@@ -62,11 +73,12 @@ pub(super) async fn look(
     since: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let released = sqlx::query!(
-        r#"select a.attempt_id, a.slurm_job_id as "slurm_job_id!", a.slurm_key
+        r#"select distinct a.attempt_id, a.slurm_job_id as "slurm_job_id!", a.slurm_key, p.trace_id
            from broker.outbox o join broker.attempt a on a.attempt_id::text = o.effect->>'attempt_id'
+               join broker.job_plan p using (job_plan_id)
            where o.done_at between $1 and $2 and o.effect->>'effect' = 'release'
-             and a.cluster = $3 and a.state = 'released' and a.cancel_reason is null
-             and a.held_back_by is null and a.kept_by is null
+             and a.cluster = $3 and a.state in ('released', 'running', 'ended')
+             and a.cancel_reason is null and a.held_back_by is null and a.kept_by is null
              and not exists (select from broker.outbox later
                  where later.effect->>'attempt_id' = o.effect->>'attempt_id'
                    and later.effect->>'effect' in ('release', 'hold')
@@ -82,41 +94,29 @@ pub(super) async fn look(
     if released.is_empty() {
         return Ok(());
     }
-    let job_ids: Result<_, _> =
-        released.iter().map(|it| u32::try_from(it.slurm_job_id)).collect();
+    let job_ids: Result<_, _> = released.iter().map(|it| u32::try_from(it.slurm_job_id)).collect();
     let Answer::Jobs(rows) = app.gateway.call(&Call::ReadJobs { job_ids: job_ids? }).await? else {
         return Err(GatewayError::OutOfTurn.into());
     };
-    let held: HashSet<&str> =
-        rows.iter().filter(|row| waits_held(row)).filter_map(|row| row.admin_comment.as_deref()).collect();
-    let forgotten = released.iter().filter(|it| held.contains(it.slurm_key.as_str()));
-    let forgotten: Vec<Uuid> = forgotten.map(|it| it.attempt_id).collect();
-    if forgotten.is_empty() { Ok(()) } else { release_again(app, &forgotten).await }
-}
-
-/// The next look at what is ready wants their release.
-async fn release_again(app: &App, attempt_ids: &[Uuid]) -> anyhow::Result<()> {
+    let held: HashSet<&str> = rows
+        .iter()
+        .filter(|row| waits_held(row))
+        .filter_map(|row| row.admin_comment.as_deref())
+        .collect();
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let again = sqlx::query!(
-        "update broker.attempt a set state = 'submitted'
-         from broker.job_plan p
-         where p.job_plan_id = a.job_plan_id and a.attempt_id = any($1)
-             and a.state = 'released' and a.cancel_reason is null
-         returning a.attempt_id, a.slurm_job_id, p.trace_id",
-        attempt_ids,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    for attempt in &again {
+    for attempt in released.iter().filter(|it| held.contains(it.slurm_key.as_str())) {
         let (actor, trace_id) = (Actor::Program("watcher"), attempt.trace_id);
         let stamp = Stamp { actor, now, why: None, trace_id };
+        let mut tx = app.db.begin().await?;
+        let effect = Effect::Release { attempt_id: attempt.attempt_id };
+        outbox::want(&mut tx, &effect, trace_id, now).await?;
         let subject = ("attempt", attempt.attempt_id);
         stamp.audit(&mut tx, "attempt.release_lost", subject, json!({})).await?;
+        tx.commit().await?;
+        app.outbox_wake.notify_one();
         tracing::warn!(attempt.id = %attempt.attempt_id, slurm.job_id = attempt.slurm_job_id,
             "slurmctld forgot a release and holds the job again; releasing it again");
     }
-    tx.commit().await?;
     Ok(())
 }
 
@@ -140,7 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_that_has_only_begun_does_not_know_who_was_silent() {
-        assert_eq!(Silence::default().answered(at(0)), at(0) - BEFORE_ITS_TIME - SAVED_WITHIN);
+    fn a_watcher_that_has_only_begun_goes_by_what_an_earlier_one_saw() {
+        let mut silence = Silence::default();
+        assert!(silence.has_only_begun());
+        silence.had_answered(at(0));
+        assert_eq!(silence.answered(at(300)), at(0) - SAVED_WITHIN);
+        assert!(!silence.has_only_begun());
     }
 }

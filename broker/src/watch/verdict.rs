@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use slurm_wire::JobRecord;
+use slurm_wire::{JobRecord, JobState};
 
 use super::follow::Expected;
 use super::roll::Watched;
@@ -54,6 +54,9 @@ pub(super) fn when_over(
 
 /// slurmctld does not know it; `records` are all that slurmdbd has, as it was asked by the id.
 pub(super) fn when_unknown(watched: &Watched, records: &[&JobRecord]) -> Verdict {
+    let records: Vec<&JobRecord> =
+        records.iter().copied().filter(|record| !was_closed_by_hand(record)).collect();
+    let records = records.as_slice();
     let lies = |record: &&&JobRecord| !is_final(record) && has_started(record);
     let runaways: Vec<u32> = records
         .iter()
@@ -73,6 +76,12 @@ pub(super) fn when_unknown(watched: &Watched, records: &[&JobRecord]) -> Verdict
     if all_tasks_told(watched, records) { Verdict::Settle } else { Verdict::TasksUntold }
 }
 
+/// A job that completed and never started: `sacctmgr show runawayjobs` leaves that of a job which
+/// slurmctld forgot while it waited (measured on 22.05). It says nothing of what became of the job.
+fn was_closed_by_hand(record: &JobRecord) -> bool {
+    record.state == JobState::Completed && !has_started(record)
+}
+
 /// Whether every task has a final record. Tasks that never left the queue have one together, without
 /// a number (measured on 22.05: `7_[3-9]` CANCELLED under the array's id).
 fn all_tasks_told(watched: &Watched, records: &[&JobRecord]) -> bool {
@@ -88,7 +97,6 @@ fn all_tasks_told(watched: &Watched, records: &[&JobRecord]) -> bool {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use slurm_wire::JobState;
     use uuid::Uuid;
 
     use super::*;
@@ -182,6 +190,10 @@ mod tests {
         let waits = JobRecord { started_at: None, ..record(7, None, JobState::Pending, None) };
         assert_eq!(when_unknown(&watched(1), &[&waits]), Verdict::NeverStarted);
         assert_eq!(when_unknown(&watched(1), &[]), Verdict::NeverStarted);
+        let closed = JobRecord { state: JobState::Completed, ended_at: Some(95), ..waits };
+        assert_eq!(when_unknown(&watched(1), &[&closed]), Verdict::NeverStarted, "by an operator");
+        let cancelled = JobRecord { state: JobState::Cancelled, ..closed };
+        assert_eq!(when_unknown(&watched(1), &[&cancelled]), Verdict::Settle);
     }
 
     #[test]

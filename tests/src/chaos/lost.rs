@@ -24,9 +24,9 @@ const SAVED: Duration = Duration::from_secs(7);
 const AWAY: Duration = Duration::from_secs(1);
 
 /// Lower than the default 30 s, and safe here: slurmdbd is never away, so that slurmctld tells it of
-/// whatever starts within six seconds (measured on 22.05), and what neither knows for twice that did
-/// not start.
-const RESUBMIT_AFTER_S: i64 = 12;
+/// whatever starts within six seconds (measured on 22.05), and what neither knows for longer did not
+/// start.
+const RESUBMIT_AFTER_S: i64 = 10;
 
 /// One round.
 #[derive(Clone, Copy, Debug)]

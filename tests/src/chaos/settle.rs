@@ -11,7 +11,7 @@ use crate::poll;
 /// How long the last hold may take to close once all is up.
 const BOUND: Duration = Duration::from_secs(240);
 /// How long nothing may close before an operator looks for runaway records.
-const STANDSTILL: Duration = Duration::from_secs(30);
+const STANDSTILL: Duration = Duration::from_secs(45);
 
 /// After a start slurmctld believes so long that a job runs which no node has: BatchStartTimeout and
 /// the message's, with some seconds to spare.
