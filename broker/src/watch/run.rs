@@ -14,6 +14,7 @@ use crate::crisis;
 /// shows a job that has ended before it has taken in how that job started.
 pub(super) fn is_final(record: &JobRecord) -> bool {
     let complete = !has_started(record)
+        || is_empty(record)
         || (record.partition.as_deref().is_some_and(|name| !name.is_empty())
             && gpus_of(record) > 0);
     record.state.is_over() && record.ended_at.is_some() && complete
@@ -24,7 +25,13 @@ pub(super) fn has_started(record: &JobRecord) -> bool {
     record.started_at.is_some_and(|at| at > 0)
 }
 
-/// The run of one record; `None` if it never started.
+/// A start and an end at the same second, and nothing given: what is left of a job of which slurmdbd
+/// heard a step and no more, once an operator gave it an end (measured on 22.05).
+fn is_empty(record: &JobRecord) -> bool {
+    record.started_at == record.ended_at && gpus_of(record) == 0
+}
+
+/// The run of one record; `None` if it never started, or nothing is known of it.
 ///
 /// Suspended seconds are not charged, as `sacct` leaves them out of its elapsed time.
 pub(super) async fn of(
@@ -43,7 +50,7 @@ fn run_of(record: &JobRecord, observation_id: Uuid) -> anyhow::Result<Option<New
     let (Some(started), Some(ended)) = (record.started_at, record.ended_at) else {
         return Ok(None);
     };
-    if started == 0 {
+    if started == 0 || is_empty(record) {
         return Ok(None);
     }
     let gpu_count = gpus_of(record);

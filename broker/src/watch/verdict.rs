@@ -200,5 +200,7 @@ mod tests {
     fn a_record_that_is_over_and_not_complete_is_waited_for() {
         let lags = JobRecord { tres: [].into(), ..record(7, None, JobState::Completed, Some(110)) };
         assert_eq!(when_unknown(&watched(1), &[&lags]), Verdict::Wait);
+        let half = JobRecord { ended_at: Some(100), partition: None, ..lags };
+        assert_eq!(when_unknown(&watched(1), &[&half]), Verdict::Settle, "an operator ended it");
     }
 }
