@@ -9,11 +9,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// What Slurm's daemons write (22.05), before and after a job's id.
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 8] = [
     // It found the script of a job that it did not know when it started.
     ("Purged files for defunct batch JobId=", ""),
     // It thought the job ran on, and the node did not have it.
     ("Batch JobId=", " missing from batch node"),
+    // The same, where the job's limit came before the node spoke: no script here runs for that long.
+    ("Time limit exhausted for JobId=", ""),
     // A node had a job that it did not know, or thought to be waiting: killed there.
     ("Orphan StepId=", ".batch reported on node"),
     ("Killing orphan batch JobId=", ""),

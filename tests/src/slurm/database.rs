@@ -96,6 +96,18 @@ impl Server<'_> {
     }
 }
 
+/// Runs one statement on the server of this workspace, past slurmdbd.
+pub(crate) async fn run(workspace: &Workspace, statement: &str) -> Result<()> {
+    let output = tokio::process::Command::new("mariadb")
+        .args(["--no-defaults", "--execute", statement])
+        .arg(format!("--socket={}", workspace.path().join("db/socket").display()))
+        .output()
+        .await
+        .context("running mariadb")?;
+    ensure!(output.status.success(), "{statement}:\n{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
 async fn answers(socket: &Path) -> Result<bool> {
     let output = tokio::process::Command::new("mariadb-admin")
         .args(["--no-defaults", "ping"])

@@ -1,6 +1,7 @@
 //! Every way in which a job lives and ends on a real Slurm: what is charged equals what slurmdbd has,
 //! run by run, and every hold is closed.
 
+mod agree;
 #[path = "../database/mod.rs"]
 mod database;
 mod ending;
@@ -15,7 +16,6 @@ use rig::Rig;
 
 /// One cluster, all at once: the slow ones, which wait for limits to pass, bound the time.
 #[tokio::test]
-#[ignore = "passed once as a whole, to be seen again; `cargo xtask test --full` runs it"]
 async fn every_way_to_live_and_to_end_is_charged_as_slurmdbd_has_it() -> Result<()> {
     let rig = Rig::begin(Site::real(4).await?, 100 * 3600).await?;
     // The two that take their nodes for themselves come first.
@@ -42,5 +42,6 @@ async fn every_way_to_live_and_to_end_is_charged_as_slurmdbd_has_it() -> Result<
         .collect();
     ensure!(faults.is_empty(), "{} of 13 ways:\n{}", faults.len(), faults.join("\n\n"));
     rig.all_is_settled().await?;
+    agree::until_a_record_is_edited(&rig).await?;
     rig.site.stop().await
 }

@@ -203,7 +203,7 @@ impl Rig {
         Ok(runs)
     }
 
-    async fn database(&self) -> Result<PgConnection> {
+    pub(crate) async fn database(&self) -> Result<PgConnection> {
         database::connect(&self.site, "postgres").await
     }
 

@@ -11,7 +11,6 @@ const KILLED_AFTER: [Duration; 3] =
     [Duration::ZERO, Duration::from_millis(500), Duration::from_secs(2)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not shown to pass yet; `cargo xtask test --full` runs it"]
 async fn submissions_that_slurmctld_lost_complete_as_one_job_each() -> Result<()> {
     let (rounds, report) = chaos::lose_submissions(SUBMISSIONS, &KILLED_AFTER).await?;
     for line in &report.remarks {

@@ -27,7 +27,6 @@ const KILLED_AFTER: usize = 40;
 const PATIENCE: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "passed, but not on the newest tree yet; `cargo xtask test --full` runs it"]
 async fn one_of_two_dies_among_a_hundred_submissions_and_nothing_is_done_twice() -> Result<()> {
     let mut ground = Ground::lay().await?;
     each_duty_has_one_leader(&ground).await?;
