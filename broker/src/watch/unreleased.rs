@@ -74,7 +74,8 @@ pub(super) async fn look(
 ) -> anyhow::Result<()> {
     let released = sqlx::query!(
         r#"select distinct a.attempt_id, a.slurm_job_id as "slurm_job_id!", a.slurm_key, p.trace_id
-           from broker.outbox o join broker.attempt a on a.attempt_id::text = o.effect->>'attempt_id'
+           from broker.outbox o
+               join broker.attempt a on a.attempt_id = (o.effect->>'attempt_id')::uuid
                join broker.job_plan p using (job_plan_id)
            where o.done_at between $1 and $2 and o.effect->>'effect' = 'release'
              and a.cluster = $3 and a.state in ('released', 'running', 'ended')

@@ -24,6 +24,9 @@ const MIMERDS: usize = 2;
 /// Short, so that jobs are forgotten in the middle of it, and what slurmctld alone holds open in
 /// slurmdbd (`operator`) is open to an operator before everybody's patience ends.
 const MIN_JOB_AGE_S: i64 = 60;
+/// Slurm's default. slurmctld dies every half minute here and cannot hear its nodes meanwhile: with a
+/// shorter one it sets down nodes that are up.
+const SLURMD_TIMEOUT_S: u32 = 300;
 /// slurmdbd is never away for longer than ten seconds here, and hears what it missed some ten seconds
 /// after that: what it does not know after a minute, it will never hear of.
 const AFTER_A_BREAK_S: i64 = 60;
@@ -42,6 +45,7 @@ impl Ground {
     pub(super) async fn lay(resubmit_after_s: Option<i64>) -> Result<Self> {
         let plan = ClusterPlan {
             min_job_age_s: u32::try_from(MIN_JOB_AGE_S)?,
+            slurmd_timeout_s: SLURMD_TIMEOUT_S,
             ..ClusterPlan::with_nodes(NODES)
         };
         let duties =

@@ -23,6 +23,8 @@ pub struct ClusterPlan {
     pub gateway_uids: Vec<u32>,
     /// Seconds that slurmctld remembers an ended job.
     pub min_job_age_s: u32,
+    /// Slurm's `SlurmdTimeout`: a node that was not heard for so long is set down, and its jobs fail.
+    pub slurmd_timeout_s: u32,
     /// Whether MariaDB keeps what it has committed when it is killed; slower, and few tests kill it.
     pub durable: bool,
     /// Where Slurm's programs come from.
@@ -42,6 +44,7 @@ impl Default for ClusterPlan {
             memory_mib_per_node: 262_144,
             gateway_uids: vec![0],
             min_job_age_s: 300,
+            slurmd_timeout_s: 30,
             durable: false,
             release: Release::of_this_run(),
             dir: None,

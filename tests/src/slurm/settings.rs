@@ -123,13 +123,14 @@ impl Settings<'_> {
              MaxJobCount=50000\n\
              ReturnToService=2\n\
              SlurmdParameters=config_overrides\n\
-             SlurmdTimeout=30\n\
+             SlurmdTimeout={slurmd_timeout}\n\
              \n\
              GresTypes=gpu\n",
             name = plan.name,
             ctld_port = ports.slurmctld,
             dbd_port = ports.slurmdbd,
             min_job_age = plan.min_job_age_s,
+            slurmd_timeout = plan.slurmd_timeout_s,
         );
         self.write_nodes(&mut text);
         text
