@@ -55,8 +55,12 @@ impl Ground {
     async fn move_to_research(&self, job_id: u32) -> Result<()> {
         self.cluster.add_user("research", &self.user).await?;
         let job = format!("jobid={job_id}");
-        self.cluster.output("scontrol", &["update", &job, "account=research"]).await?;
-        Ok(())
+        // 24.11's slurmctld may learn of the new user after `sacctmgr` has returned (measured).
+        poll::until("slurmctld to take the account", BOUND, async || {
+            let update = ["update", &job, "account=research"];
+            Ok(self.cluster.output("scontrol", &update).await.is_ok())
+        })
+        .await
     }
 
     /// A researcher's held job.

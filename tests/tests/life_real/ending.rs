@@ -82,7 +82,8 @@ pub(crate) async fn scancelled(rig: &Rig) -> Result<()> {
 /// Takes more memory than it has. Without control groups slurmd kills it by its own count, and 22.05
 /// calls that FAILED with the exit code of a kill (measured); with them it is OUT_OF_MEMORY.
 pub(crate) async fn out_of_memory(rig: &Rig) -> Result<()> {
-    let script = "python3 -c 'import time; hog = b\"x\" * (1400 << 20); time.sleep(60)'";
+    // Every system has perl; a node of another release is a bare one.
+    let script = "perl -e 'vec(my $hog, 1400 << 20, 8) = 1; sleep 60'";
     let plan = rig.plan(script, json!({ "wall_time_s": 120 })).await?;
     let attempt = rig.until(plan, &["settled"]).await?;
     let told = agrees(rig, plan).await?;
