@@ -148,7 +148,7 @@ async fn keep(tx: &mut PgConnection, crisis_id: Uuid, record: &JobRecord) -> any
          on conflict do nothing",
         crisis_id,
         record.cluster,
-        i64::try_from(record.db_index)?,
+        record.db_index.cast_signed(),
         i64::from(record.job_id),
         record.account.clone().unwrap_or_default(),
         record.admin_comment,

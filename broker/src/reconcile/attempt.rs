@@ -79,7 +79,7 @@ fn runaway(line: &Line, record: &JobRecord) -> Difference {
         record.job_id,
         record.state.word()
     );
-    let db_index = i64::try_from(record.db_index).unwrap_or(i64::MAX);
+    let db_index = record.db_index.cast_signed();
     Difference { db_index: Some(db_index), ..Cause::RunawayRecord.told(&what).of(line) }
 }
 

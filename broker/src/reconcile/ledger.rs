@@ -85,8 +85,9 @@ fn ended_inside(picture: &Picture, run: RunTime) -> bool {
     run.ended_at.is_some_and(|ended_at| picture.stretch.has(ended_at))
 }
 
+/// The ledger keeps the same 64 bits as a signed number.
 fn key_of(record: &JobRecord) -> i64 {
-    i64::try_from(record.db_index).unwrap_or(i64::MAX)
+    record.db_index.cast_signed()
 }
 
 /// A record that the ledger does not have.
@@ -96,9 +97,9 @@ fn not_posted(
     record: &JobRecord,
     run: RunTime,
 ) -> Option<Difference> {
-    let (job_id, db_index) = (record.job_id, key_of(record));
+    let (job_id, key, db_index) = (record.job_id, record.db_index, key_of(record));
     if line.state.is_over() {
-        let what = format!("slurmdbd has run {db_index} of job {job_id}, and the ledger has not");
+        let what = format!("slurmdbd has run {key} of job {job_id}, and the ledger has not");
         let told = Cause::RunNotRecorded.told(&what).of(line);
         return Some(told.of_record(db_index, run.gpu_seconds()));
     }
@@ -106,7 +107,7 @@ fn not_posted(
     let rows = picture.jobs.get(&line.asked_id()).map_or(&[][..], Vec::as_slice);
     let goes_on = rows.iter().any(|row| !row.state.is_over() || row.completing);
     goes_on.then(|| {
-        let what = format!("run {db_index} of job {job_id} is over, and its job goes on");
+        let what = format!("run {key} of job {job_id} is over, and its job goes on");
         let told = Cause::NotSettledYet.told(&what).of(line);
         told.of_record(db_index, run.gpu_seconds())
     })
@@ -136,15 +137,15 @@ fn differs(
     if told == charged {
         return None;
     }
-    let db_index = key_of(record);
     let what = format!(
-        "slurmdbd says of run {db_index} of job {}: {}, and the ledger: {}",
+        "slurmdbd says of run {} of job {}: {}, and the ledger: {}",
+        record.db_index,
         record.job_id,
         told.text(),
         charged.text()
     );
     let off = told.gpu_seconds.saturating_sub(charged.gpu_seconds);
-    Some(Cause::RunDiffers.told(&what).of(line).of_record(db_index, off))
+    Some(Cause::RunDiffers.told(&what).of(line).of_record(key_of(record), off))
 }
 
 /// What is said of one run.
@@ -177,18 +178,16 @@ fn of_ledger(picture: &Picture, run: &RunPosted, line: Option<&Line>) -> Vec<Dif
         }
     };
     let mut differences = Vec::new();
-    let key = u64::try_from(run.db_index).unwrap_or(u64::MAX);
+    let key = run.db_index.cast_unsigned();
     if !picture.records.contains_key(&key) {
-        let what = format!(
-            "the ledger has run {} of job {}, and slurmdbd has not",
-            run.db_index, run.slurm_job_id
-        );
+        let what =
+            format!("the ledger has run {key} of job {}, and slurmdbd has not", run.slurm_job_id);
         differences.push(about(Cause::RunUnknownToSlurmdbd.told(&what)));
     }
     if !run.adds_up() {
         let what = format!(
-            "run {} took {}, of which {} are settled, {} overrun and {} not charged",
-            run.db_index, run.gpu_seconds, run.settled, run.overrun, run.not_charged
+            "run {key} took {}, of which {} are settled, {} overrun and {} not charged",
+            run.gpu_seconds, run.settled, run.overrun, run.not_charged
         );
         differences.push(about(Cause::RunNotPosted.told(&what)));
     }

@@ -123,8 +123,7 @@ impl Picture {
     async fn read_broker(&mut self, app: &App) -> Result<(), ReconcileError> {
         let cluster = &app.config.cluster.name;
         let mut tx = app.db.begin_with("begin isolation level repeatable read read only").await?;
-        let db_indexes: Vec<i64> =
-            self.records.keys().filter_map(|key| i64::try_from(*key).ok()).collect();
+        let db_indexes: Vec<i64> = self.records.keys().map(|key| key.cast_signed()).collect();
         let ends = (self.stretch.from(), self.stretch.until());
         self.runs = run::posted(&mut tx, cluster, ends, &db_indexes).await?;
         self.open_holds = hold::all_open(&mut tx).await?;
@@ -158,8 +157,7 @@ impl Picture {
 
     /// The ids of attempts of which the ledger has a run that slurmdbd did not tell of.
     fn untold(&self) -> Vec<u32> {
-        let told: HashSet<i64> =
-            self.records.keys().filter_map(|key| i64::try_from(*key).ok()).collect();
+        let told: HashSet<i64> = self.records.keys().map(|key| key.cast_signed()).collect();
         let holds: HashSet<Uuid> = self
             .runs
             .iter()

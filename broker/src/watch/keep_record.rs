@@ -33,7 +33,7 @@ pub(super) async fn keep(
          set asked_id = $3, observation_id = $4, read_at = $5
          where job_record.observation_id <> $4",
         cluster,
-        i64::try_from(record.db_index)?,
+        record.db_index.cast_signed(),
         i64::from(asked_id),
         observation_id,
         now,

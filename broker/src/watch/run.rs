@@ -61,7 +61,8 @@ fn run_of(record: &JobRecord, observation_id: Uuid) -> anyhow::Result<Option<New
         run_id: record::id::fresh(),
         cluster: record.cluster.clone(),
         slurm_job_id: i64::from(record.job_id),
-        db_index: i64::try_from(record.db_index)?,
+        // The same 64 bits: from 24.11 on, half of all clusters have keys with the first bit set.
+        db_index: record.db_index.cast_signed(),
         started_at: instant(started)?,
         ended_at: instant(ended)?,
         gpu_count,
@@ -132,6 +133,14 @@ mod tests {
     fn suspended_time_is_not_charged() {
         let run = run_of(&record_with(&[("gres/gpu", 2)]), Uuid::nil()).unwrap().unwrap();
         assert_eq!(run.gpu_seconds.get(), 100);
+    }
+
+    /// 24.11 puts a random number of the cluster into the first twelve bits of its keys.
+    #[test]
+    fn a_key_of_slurmdbds_with_its_first_bit_set_is_a_key() {
+        let record = JobRecord { db_index: 0xc12_u64 << 52 | 7, ..record_with(&[("gres/gpu", 2)]) };
+        let run = run_of(&record, Uuid::nil()).unwrap().unwrap();
+        assert_eq!(run.db_index.cast_unsigned(), record.db_index);
     }
 
     #[test]

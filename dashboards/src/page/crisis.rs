@@ -171,7 +171,7 @@ fn made_way(l: Language, runs: &[MadeWay]) -> Markup {
                                 },
                             }
                         }
-                        td { code { (run.account) } span.note { (run.cluster) ", " (run.db_index) } }
+                        td { code { (run.account) } span.note { (run.cluster) ", " (run.db_index.cast_unsigned()) } }
                         td { (moment::at_second(run.started_at)) }
                         td { (moment::at_second(run.ended_at)) }
                         td.n { (figure::whole(run.gpu_seconds.get())) }

@@ -175,7 +175,7 @@ fn runs(l: Language, attempt: &AttemptView, number: usize) -> Markup {
         (part::table(&caption, l.say(text::RUNS), &head, html! {
             tbody { @for run in &attempt.runs { tr {
                 th scope="row" {
-                    (run.db_index)
+                    (run.db_index.cast_unsigned())
                     @if let Some(task_no) = run.task_no {
                         " · " (l.fill(text::TASK_NO, &[("number", &task_no.to_string())]))
                     }

@@ -55,7 +55,7 @@ impl Ground {
     async fn move_to_research(&self, job_id: u32) -> Result<()> {
         self.cluster.add_user("research", &self.user).await?;
         let job = format!("jobid={job_id}");
-        // 24.11's slurmctld may learn of the new user after `sacctmgr` has returned (measured).
+        // On 24.11 slurmctld once refused an account that `sacctmgr` had just given the user.
         poll::until("slurmctld to take the account", BOUND, async || {
             let update = ["update", &job, "account=research"];
             Ok(self.cluster.output("scontrol", &update).await.is_ok())

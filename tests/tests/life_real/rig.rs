@@ -187,7 +187,7 @@ impl Rig {
     /// The runs of every attempt of a plan, as the ledger has them.
     pub(crate) async fn runs(&self, plan: Uuid) -> Result<Vec<Run>> {
         let mut db = self.database().await?;
-        let runs = sqlx::query_as(
+        let mut runs: Vec<Run> = sqlx::query_as(
             "select r.slurm_job_id, r.db_index, r.state, r.gpu_seconds, r.chargeable,
                  (select coalesce(sum(c.gpu_seconds), 0)::bigint from accounting.charge c
                       where c.run_id = r.run_id)
@@ -195,11 +195,13 @@ impl Rig {
                       where e.run_id = r.run_id and e.kind = 'overrun'
                           and e.unit = 'gpu_seconds') as posted
              from accounting.run r join broker.attempt a using (hold_id)
-             where a.job_plan_id = $1 order by r.db_index",
+             where a.job_plan_id = $1",
         )
         .bind(plan)
         .fetch_all(&mut db)
         .await?;
+        // A key with its first bit set is kept as a negative number.
+        runs.sort_by_key(|run| run.db_index.cast_unsigned());
         Ok(runs)
     }
 

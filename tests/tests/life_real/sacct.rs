@@ -22,7 +22,7 @@ pub(crate) async fn agrees(rig: &Rig, plan: Uuid) -> Result<Vec<String>> {
     }
     // What never had a GPU has no run.
     records.retain(|record| !record.alloc_tres.is_empty());
-    records.sort_by_key(|record| record.db_index.parse::<i64>().unwrap_or_default());
+    records.sort_by_key(|record| record.db_index.parse::<u64>().unwrap_or_default());
     let runs = rig.runs(plan).await?;
     ensure!(runs.len() == records.len(), "{plan}: {runs:#?} {records:#?}");
     for (run, record) in runs.iter().zip(&records) {
@@ -32,7 +32,7 @@ pub(crate) async fn agrees(rig: &Rig, plan: Uuid) -> Result<Vec<String>> {
 }
 
 fn same(run: &Run, record: &SacctRow) -> Result<()> {
-    ensure!(run.db_index.to_string() == record.db_index, "another record");
+    ensure!(run.db_index.cast_unsigned().to_string() == record.db_index, "another record");
     ensure!(run.gpu_seconds == record.gpu_seconds(), "other GPU-seconds");
     // Slurm ended it so that it could begin again; to the broker it was cancelled.
     let state = if record.state == "REQUEUED" { "CANCELLED" } else { record.state.as_str() };
