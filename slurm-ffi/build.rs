@@ -24,8 +24,9 @@ const C_FILES: [&str; 10] = [
     "stubs",
 ];
 
-/// The name that a plugin of Slurm expects the program to have: see `shim/stubs.c`.
-const EXPORTED: &str = "slurmdbd_msg_type_2_str";
+/// The names that a plugin of Slurm expects the program to have: see `shim/stubs.c`. One that a release
+/// does without is not there to be exported.
+const EXPORTED: [&str; 2] = ["slurmdbd_msg_type_2_str", "slurmdbd_free_conf"];
 
 /// Slurm's constants that Rust uses; everything else stays in the shim.
 const CONSTANTS: &str = "NO_VAL|INFINITE|JOB_STATE_BASE|JOB_COMPLETING|JOB_REQUEUE|JOB_(PENDING|RUNNING|\
@@ -129,6 +130,8 @@ fn link() {
     }
     println!("cargo:rustc-link-lib=dylib=slurm");
     // These reach the programs of this package only, which is where libslurm is used.
-    println!("cargo:rustc-link-arg-bins=-Wl,--undefined={EXPORTED}");
-    println!("cargo:rustc-link-arg-bins=-Wl,--export-dynamic-symbol={EXPORTED}");
+    println!("cargo:rustc-link-arg-bins=-Wl,--undefined={}", EXPORTED[0]);
+    for name in EXPORTED {
+        println!("cargo:rustc-link-arg-bins=-Wl,--export-dynamic-symbol={name}");
+    }
 }

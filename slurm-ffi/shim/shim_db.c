@@ -205,11 +205,6 @@ void shim_tres_view(const shim_rows *rows, size_t index, shim_tres *view)
 	*view = (shim_tres) { .type = tres->type, .name = tres->name, .id = tres->id };
 }
 
-#if RELEASE_FROM(26, 5)
-/* The header has it and the library of 26.05.5 does not: then a small record is never freed. */
-#pragma weak slurmdbd_free_conf
-#endif
-
 /* slurmdbd's settings as a list of names and values whose type no header shows. */
 static list_of *settings_of(shim_db *db)
 {
@@ -220,8 +215,7 @@ static list_of *settings_of(shim_db *db)
 	if (slurmdb_config_get(db, &conf))
 		return NULL;
 	pairs = (list_of *) slurmdb_config_get_keypairs(conf);
-	if (slurmdbd_free_conf)
-		slurmdbd_free_conf(conf);
+	slurmdbd_free_conf(conf); /* The library's, or ours in stubs.c. */
 	return pairs;
 #else
 	return (list_of *) slurmdb_config_get(db);
