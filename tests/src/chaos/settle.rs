@@ -8,8 +8,9 @@ use super::ground::Ground;
 use super::{operator, say};
 use crate::poll;
 
-/// How long the last hold may take to close once all is up.
-const BOUND: Duration = Duration::from_secs(240);
+/// How long the last hold may take to close once all is up. mimerd asks slurmdbd for what is owed ever
+/// more seldom: a record that an operator ended is read five minutes later at the latest.
+const BOUND: Duration = Duration::from_secs(420);
 /// How long nothing may close before an operator looks for runaway records.
 const STANDSTILL: Duration = Duration::from_secs(45);
 
