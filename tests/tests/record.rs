@@ -5,11 +5,13 @@ mod database;
 
 use std::path::PathBuf;
 use std::process::Output;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use broker::duty::sealed_tables;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
+use testbed::poll;
 use testbed::site::{Person, Site, program};
 use testbed::story::{Outcome, Story, TERMS, sealed_verdict};
 use uuid::Uuid;
@@ -72,6 +74,16 @@ async fn an_end_that_is_cut_off_is_noticed() -> Result<()> {
     let finance = site.person("frida", "finance", None).await?;
     is_whole(&site, &finance).await?;
     let mut superuser = database::connect(&site, "postgres").await?;
+    let last: i64 = sqlx::query_scalar("select max(seal_no) from record.seal")
+        .fetch_one(&mut superuser)
+        .await?;
+    // mimerd remembers the newest seal outside the database, once a second.
+    let witness = site.state_dir().join("seal-witness.json");
+    poll::until("the last seal to be remembered", Duration::from_secs(30), async || {
+        let Ok(text) = std::fs::read_to_string(&witness) else { return Ok(false) };
+        Ok(serde_json::from_str::<Value>(&text)?["seal_no"] == last)
+    })
+    .await?;
     let row = sqlx::query(
         "delete from record.seal where seal_no = (select max(seal_no) from record.seal)
          returning table_name, row_id",
