@@ -6,6 +6,7 @@ mod admit;
 mod diff;
 mod ground;
 mod latency;
+mod load;
 mod settle;
 mod submit;
 mod tree;

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
 
-use super::{percentile, rounded};
+use super::{load, percentile, rounded};
 use crate::poll;
 use crate::site::Site;
-use crate::story::{Plan, Story, TERMS};
+use crate::story::{Story, TERMS};
 
 /// Jobs of about a second.
 const JOBS: usize = 300;
@@ -27,14 +26,8 @@ pub async fn settle(is_small: bool) -> Result<Value> {
     let site = Site::real(1).await?;
     let story = Story::begin(&site, &TERMS).await?;
     let begun = Instant::now();
-    submit(&site, &story, jobs).await?;
-    let mut owner = PgConnectOptions::new_without_pgpass()
-        .socket(site.postgres_socket_dir())
-        .port(5432)
-        .username("mimer_owner")
-        .database("mimer")
-        .connect()
-        .await?;
+    load::submit(&site, &story, (jobs, CLIENTS), "#!/bin/sh\nsleep 1\n").await?;
+    let mut owner = load::owner(&site).await?;
     let all = i64::try_from(jobs)?;
     poll::until("every job to be settled", BOUND, async || Ok(settled(&mut owner).await? >= all))
         .await
@@ -69,28 +62,4 @@ pub async fn settle(is_small: bool) -> Result<Value> {
 async fn settled(owner: &mut PgConnection) -> Result<i64> {
     let count = "select count(*) from broker.attempt where state = 'settled'";
     Ok(sqlx::query_scalar(count).fetch_one(owner).await?)
-}
-
-async fn submit(site: &Site, story: &Story, jobs: usize) -> Result<()> {
-    let mut running = tokio::task::JoinSet::new();
-    for _ in 0..CLIENTS {
-        let plans: Vec<Plan> = (0..jobs / CLIENTS)
-            .map(|_| {
-                let plan = story.plan(site).with("script", json!("#!/bin/sh\nsleep 1\n"));
-                plan.with("gpu_count", json!(1)).with("wall_time_s", json!(60))
-            })
-            .collect();
-        let anna = story.people.anna.clone();
-        let path = format!("/v1/projects/{}/job-plans", story.granted.project_id);
-        running.spawn(async move {
-            for plan in plans {
-                anna.post(&path, &plan.body).await?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = running.join_next().await {
-        done.context("a client")??;
-    }
-    Ok(())
 }

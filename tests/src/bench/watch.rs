@@ -9,15 +9,14 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
 
-use super::{percentile, rounded};
+use super::{load, percentile, rounded};
 use crate::poll;
 use crate::site::Site;
-use crate::story::{Plan, Story, TERMS, Terms};
+use crate::story::{Story, TERMS, Terms};
 
 /// Jobs that wait.
 const JOBS: usize = 10_000;
@@ -69,7 +68,7 @@ pub async fn watch(is_small: bool) -> Result<Value> {
             }
         }
     }
-    let waiting = waiting(&mut owner(&site).await?).await?;
+    let waiting = waiting(&mut load::owner(&site).await?).await?;
     site.stop().await?;
     let mut report = Map::new();
     report.insert("bench".to_owned(), json!("watch"));
@@ -99,28 +98,8 @@ fn drain(site: &Site) -> Result<()> {
 
 /// Submits the jobs through the API and waits until all of them are free to start.
 async fn fill(site: &Site, story: &Story, jobs: usize) -> Result<()> {
-    let mut running = tokio::task::JoinSet::new();
-    for client in 0..CLIENTS {
-        let count = jobs / CLIENTS + usize::from(client < jobs % CLIENTS);
-        let plans: Vec<Plan> = (0..count)
-            .map(|_| {
-                let plan = story.plan(site).with("script", json!("#!/bin/sh\ntrue\n"));
-                plan.with("gpu_count", json!(1)).with("wall_time_s", json!(60))
-            })
-            .collect();
-        let anna = story.people.anna.clone();
-        let path = format!("/v1/projects/{}/job-plans", story.granted.project_id);
-        running.spawn(async move {
-            for plan in plans {
-                anna.post(&path, &plan.body).await?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    while let Some(done) = running.join_next().await {
-        done.context("a client")??;
-    }
-    let mut owner = owner(site).await?;
+    load::submit(site, story, (jobs, CLIENTS), "#!/bin/sh\ntrue\n").await?;
+    let mut owner = load::owner(site).await?;
     let all = i64::try_from(jobs)?;
     poll::until("every job to wait in Slurm", BOUND, async || Ok(waiting(&mut owner).await? >= all))
         .await
@@ -130,15 +109,6 @@ async fn waiting(owner: &mut PgConnection) -> Result<i64> {
     let count = "select count(*) from broker.attempt
                  where state = 'released' and slurm_state = 'PENDING'";
     Ok(sqlx::query_scalar(count).fetch_one(owner).await?)
-}
-
-async fn owner(site: &Site) -> Result<PgConnection> {
-    let options = PgConnectOptions::new_without_pgpass()
-        .socket(site.postgres_socket_dir())
-        .port(5432)
-        .username("mimer_owner")
-        .database("mimer");
-    Ok(options.connect().await?)
 }
 
 /// The processes of each program, by what the report calls it.

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::JOBS;
 use crate::bench::latency::hopeless_link;
+use crate::bench::load;
 use crate::poll;
 use crate::site::Site;
 use crate::story::{Plan, Story, TERMS};
@@ -33,13 +33,7 @@ impl Broker {
     /// Seconds from the first request until Slurm has all of [`JOBS`] plans by so many clients.
     pub(super) async fn submit(&self, site: &Site, clients: u32) -> Result<f64> {
         let path = format!("/v1/projects/{}/job-plans", self.story.granted.project_id);
-        let mut owner = PgConnectOptions::new_without_pgpass()
-            .socket(site.postgres_socket_dir())
-            .port(5432)
-            .username("mimer_owner")
-            .database("mimer")
-            .connect()
-            .await?;
+        let mut owner = load::owner(site).await?;
         let before = in_slurm(&mut owner).await?;
         let started = Instant::now();
         let mut running = tokio::task::JoinSet::new();
