@@ -1,15 +1,16 @@
 //! The three pages in a real browser, with and without JavaScript, after a real job on a real Slurm.
 
+mod window;
+
 use anyhow::{Context, Result, ensure};
 use dashboards::{Language, figure};
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::Client;
 use record::GpuSeconds;
 use reqwest::Method;
-use serde_json::Value;
 use testbed::Browser;
-use testbed::site::{Person, Site};
+use testbed::site::Site;
 use testbed::story::{Outcome, Plan, Story, TERMS};
+use window::{keep_picture, log_in, open, text_of};
 
 #[tokio::test]
 async fn the_three_pages_show_the_job_its_gpu_hours_and_its_kronor() -> Result<()> {
@@ -29,18 +30,6 @@ async fn the_three_pages_show_the_job_its_gpu_hours_and_its_kronor() -> Result<(
     browser.stop();
     nobody_gets_the_output(&site, &story, &plan).await?;
     site.stop().await
-}
-
-async fn open(browser: &Browser, name: &str, javascript: bool) -> Result<Client> {
-    let Value::Object(capabilities) = browser.capabilities(name, javascript) else {
-        anyhow::bail!("capabilities are an object");
-    };
-    // The driver speaks plain HTTP on loopback.
-    ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities)
-        .connect(&browser.address())
-        .await
-        .context("opening a window")
 }
 
 async fn look_at_pages(
@@ -71,19 +60,6 @@ async fn look_at_pages(
     read_page(client, site, "/finance", name, &["Region Exempel", &job, &hours, &kronor]).await
 }
 
-/// Logs in through the form, as a person does.
-async fn log_in(client: &Client, site: &Site, person: &Person) -> Result<()> {
-    client.delete_all_cookies().await?;
-    client.goto(&format!("{}/login", site.address())).await?;
-    let form = client.form(Locator::Css("form[action='/login']")).await?;
-    form.set_by_name("login", &person.login).await?;
-    form.set_by_name("access_key", &person.key).await?;
-    form.submit().await?;
-    let shown = client.current_url().await?;
-    ensure!(shown.path() == "/", "{} is not logged in: {shown}", person.login);
-    Ok(())
-}
-
 /// Opens a page and looks for every text on it; a picture of it is kept when asked for.
 async fn read_page(
     client: &Client,
@@ -92,9 +68,7 @@ async fn read_page(
     name: &str,
     expected: &[&str],
 ) -> Result<()> {
-    client.goto(&format!("{}{path}", site.address())).await?;
-    let text = client.find(Locator::Css("body")).await?.text().await?;
-    let text = text.replace('\u{a0}', " ");
+    let text = text_of(client, site, path).await?;
     for wanted in expected {
         ensure!(text.contains(&wanted.replace('\u{a0}', " ")), "{path}: no `{wanted}` in\n{text}");
     }
@@ -102,11 +76,8 @@ async fn read_page(
         text.contains("simulated") || text.contains("Simulated"),
         "{path} hides the simulation"
     );
-    let pictures = testbed::workspace_root().join("target/pages");
-    std::fs::create_dir_all(&pictures)?;
     let file = path.split('/').nth(1).unwrap_or("home");
-    std::fs::write(pictures.join(format!("{file}-{name}.png")), client.screenshot().await?)?;
-    Ok(())
+    keep_picture(client, &format!("{file}-{name}")).await
 }
 
 /// The job did write its output; it lies in the project's area, closed to others, and no route and

@@ -1,17 +1,19 @@
 //! The pages of the quota and of crisis mode in a real browser without JavaScript, on a running
 //! mimerd over the *simulated* Slurm: what is decided through the API is read by those it concerns.
 
-use anyhow::{Context, Result, ensure};
+mod window;
+
+use anyhow::{Result, ensure};
 use chrono::TimeDelta;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::Client;
 use record::{Clock, id};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::Browser;
-use testbed::site::{Person, Site};
+use testbed::site::Site;
 use testbed::story::{Story, TERMS};
 use uuid::Uuid;
+use window::{keep_picture, log_in, open, text_of};
 
 #[tokio::test]
 async fn what_was_decided_is_read_on_the_pages_of_those_it_concerns() -> Result<()> {
@@ -22,7 +24,7 @@ async fn what_was_decided_is_read_on_the_pages_of_those_it_concerns() -> Result<
     plan.submit(&story, &story.people.anna).await?;
 
     let browser = Browser::start().await?;
-    let client = open(&browser).await?;
+    let client = open(&browser, "quota", false).await?;
     let read = read_pages(&client, &site, &story, (plan.job_plan_id, crisis_id)).await;
     client.close().await?;
     browser.stop();
@@ -60,17 +62,6 @@ async fn decide(story: &Story) -> Result<Uuid> {
     Ok(crisis_id)
 }
 
-async fn open(browser: &Browser) -> Result<Client> {
-    let Value::Object(capabilities) = browser.capabilities("quota", false) else {
-        anyhow::bail!("capabilities are an object");
-    };
-    ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities)
-        .connect(&browser.address())
-        .await
-        .context("opening a window")
-}
-
 async fn read_pages(
     client: &Client,
     site: &Site,
@@ -103,32 +94,14 @@ async fn read_pages(
     read_page(client, site, "/", &["Crisis mode", "Waits for a second person", "Funds"]).await
 }
 
-/// Logs in through the form, as a person does.
-async fn log_in(client: &Client, site: &Site, person: &Person) -> Result<()> {
-    client.delete_all_cookies().await?;
-    client.goto(&format!("{}/login", site.address())).await?;
-    let form = client.form(Locator::Css("form[action='/login']")).await?;
-    form.set_by_name("login", &person.login).await?;
-    form.set_by_name("access_key", &person.key).await?;
-    form.submit().await?;
-    let shown = client.current_url().await?;
-    ensure!(shown.path() == "/", "{} is not logged in: {shown}", person.login);
-    Ok(())
-}
-
 async fn read_page(client: &Client, site: &Site, path: &str, expected: &[&str]) -> Result<()> {
-    client.goto(&format!("{}{path}", site.address())).await?;
-    let text = client.find(Locator::Css("body")).await?.text().await?;
-    let text = text.replace('\u{a0}', " ");
+    let text = text_of(client, site, path).await?;
     for wanted in expected {
         ensure!(text.contains(wanted), "{path}: no `{wanted}` in\n{text}");
     }
-    let pictures = testbed::workspace_root().join("target/pages");
-    std::fs::create_dir_all(&pictures)?;
     let place: Vec<&str> =
         path.split('/').filter(|part| part.len() < 36 && !part.is_empty()).collect();
-    std::fs::write(pictures.join(format!("{}.png", place.join("-"))), client.screenshot().await?)?;
-    Ok(())
+    keep_picture(client, &place.join("-")).await
 }
 
 /// Bertil is a colleague without a part in the project; the controller asks for no agency.

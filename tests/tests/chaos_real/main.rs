@@ -11,8 +11,6 @@ const JOBS: usize = 60;
 const SEED: u64 = 1;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "passed with seeds 1 to 3, but a job that was seen on a node and that slurmctld and slurmdbd \
-            both forget still waits for a person; `cargo xtask test --full` runs it"]
 async fn sixty_jobs_come_through_whatever_dies() -> Result<()> {
     let report = chaos::run(Plan { jobs: JOBS, seed: SEED, logs: None }).await?;
     for line in report.remarks.iter().chain(&report.ended_by_slurm) {
