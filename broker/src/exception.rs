@@ -30,7 +30,8 @@ pub enum ExceptionKind {
     SecondStart,
     /// slurmdbd has a record without an end, of a job that slurmctld no longer has.
     RunawayRecord,
-    /// A job that was seen on a node, and that neither slurmctld nor slurmdbd knows.
+    /// A job that was seen on a node, that neither slurmctld nor slurmdbd knew any more, and that was
+    /// submitted again.
     LostJob,
     /// A record of slurmdbd's was changed after it was charged.
     EditedRecord,

@@ -55,8 +55,8 @@ impl Cause {
                  mimerd's log if it is still missing"
             }
             Self::UnknownToSlurmctldAndSlurmdbd => {
-                "its hold stays open: find out from the node's slurmd.log whether it ran, and close \
-                 the exception that `mimer exception list` shows"
+                "mimerd submits it again, and it starts a second time, once slurmdbd had \
+                 `duties.resubmit_after_break_s` to tell of it: cancel the plan if it must not"
             }
             Self::SlurmdbdBehind => {
                 "it comes by itself: if it is still so in some minutes, see that slurmdbd runs and \

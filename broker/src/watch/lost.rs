@@ -1,16 +1,19 @@
 //! Jobs that Slurm has lost: slurmctld acknowledges before it saves, so its death can cost a job.
 //!
 //! A lost job is submitted again under its own id. A job that ran and was purged from slurmctld's
-//! memory looks the same while slurmdbd is behind, and must never run twice. So an attempt counts
-//! as lost only after both were asked again and again and neither knew it, and never once its job
-//! was seen on a node. Where slurmctld was not watched for so long that a job could have run, ended
-//! and been forgotten, slurmdbd is given much longer to tell of it.
+//! memory looks the same while slurmdbd is behind, and must not run twice for that. So an attempt
+//! counts as lost only after both were asked again and again and neither knew it; slurmdbd is given
+//! much longer to tell of a job that was seen on a node, or could have run while nobody looked.
+//!
+//! A job that was seen on a node and is lost all the same starts a second time, as it does where
+//! slurmctld forgot only its start and starts it by itself. Both are shown.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, Stamp};
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::roll::Watched;
@@ -51,94 +54,124 @@ impl Lost {
 
 /// How long both must not know an attempt before it counts as lost.
 ///
-/// An attempt that was given to Slurm before a long break may have run in it: slurmdbd may be as far
-/// behind as slurmctld's own queue of what it has yet to be told.
+/// An attempt that ran, or that was given to Slurm before a long break and may have run in it, is
+/// waited for: slurmdbd may be as far behind as slurmctld's own queue of what it has yet to be told.
 pub(super) fn patience(
     app: &App,
-    queued_at: Option<DateTime<Utc>>,
+    watched: &Watched,
     blind_until: Option<DateTime<Utc>>,
 ) -> TimeDelta {
     let duties = &app.config.duties;
-    let was_blind = queued_at.zip(blind_until).is_some_and(|(queued, blind)| queued < blind);
+    let was_blind =
+        watched.queued_at.zip(blind_until).is_some_and(|(queued, blind)| queued < blind);
     let usual = TimeDelta::seconds(duties.resubmit_after_s);
-    if was_blind { usual.max(TimeDelta::seconds(duties.resubmit_after_break_s)) } else { usual }
+    if was_blind || watched.state >= AttemptState::Running {
+        usual.max(TimeDelta::seconds(duties.resubmit_after_break_s))
+    } else {
+        usual
+    }
 }
 
-/// Wants a lost job submitted again, under the same id; one that has run is told to a person.
-pub(super) async fn resubmit(app: &App, watched: &Watched) -> anyhow::Result<()> {
+/// Wants a lost job submitted again, under the same id. One that was to be cancelled is over instead.
+///
+/// `unknown_since` is when it was first missed: a job that ran holds no GPU from then on.
+pub(super) async fn resubmit(
+    app: &App,
+    watched: &Watched,
+    unknown_since: DateTime<Utc>,
+) -> anyhow::Result<()> {
     let now = app.clock.now();
+    let (actor, trace_id) = (Actor::Program("watcher"), watched.trace_id);
+    let stamp = Stamp { actor, now, why: None, trace_id };
     let mut tx = app.db.begin().await?;
-    match attempt::lock(&mut tx, watched.attempt_id).await? {
-        AttemptState::Submitted | AttemptState::Released => {}
-        // It was on a node: its script has run, wholly or in part. A person must look.
-        AttemptState::Running | AttemptState::Ended => {
-            tell(&mut tx, watched, now).await?;
-            return Ok(tx.commit().await?);
-        }
+    let has_run = match attempt::lock(&mut tx, watched.attempt_id).await? {
+        AttemptState::Submitted | AttemptState::Released => false,
+        AttemptState::Running | AttemptState::Ended => true,
         AttemptState::Admitted
         | AttemptState::Settled
         | AttemptState::Cancelled
         | AttemptState::Refused => return Ok(()),
+    };
+    if is_on_its_way(&mut tx, watched.attempt_id).await? {
+        return Ok(());
     }
-    let waiting = sqlx::query_scalar!(
-        r#"select exists (select from broker.outbox
-             where effect->>'attempt_id' = $1 and effect->>'effect' = 'submit'
-               and done_at is null and gave_up_at is null) as "waiting!""#,
-        watched.attempt_id.to_string(),
+    let attempt = attempt::by_id(&mut tx, watched.attempt_id).await?;
+    if attempt.cancel_wanted {
+        let reason = "Slurm lost the job, and it was to be cancelled";
+        attempt::ended_without_run(&mut tx, &attempt, AttemptState::Cancelled, reason, &stamp)
+            .await?;
+        return Ok(tx.commit().await?);
+    }
+    tracing::warn!(attempt.id = %watched.attempt_id, slurm.job_id = watched.slurm_job_id,
+        has_run, "Slurm lost a job; submitting it again");
+    if has_run {
+        tell(&mut tx, watched, &stamp).await?;
+        end_assignments(&mut tx, watched.attempt_id, unknown_since).await?;
+    }
+    let effect = Effect::Submit { attempt_id: watched.attempt_id };
+    outbox::want(&mut tx, &effect, trace_id, now).await?;
+    // Once the job is back, it must be released again; that effect is wanted afresh.
+    sqlx::query!(
+        "update broker.attempt set state = 'submitted', queued_at = null,
+             slurm_state = null, slurm_reason = null
+         where attempt_id = $1",
+        watched.attempt_id
     )
-    .fetch_one(&mut *tx)
+    .execute(&mut *tx)
     .await?;
-    if !waiting {
-        tracing::warn!(attempt.id = %watched.attempt_id, slurm.job_id = watched.slurm_job_id,
-            "Slurm lost a job; submitting it again");
-        let effect = Effect::Submit { attempt_id: watched.attempt_id };
-        outbox::want(&mut tx, &effect, watched.trace_id, now).await?;
-        // Once the job is back, it must be released again; that effect is wanted afresh.
-        sqlx::query!(
-            "update broker.attempt set state = 'submitted', queued_at = null
-             where attempt_id = $1",
-            watched.attempt_id
-        )
-        .execute(&mut *tx)
-        .await?;
-        let (actor, trace_id) = (Actor::Program("watcher"), watched.trace_id);
-        let stamp = Stamp { actor, now, why: None, trace_id };
-        stamp.audit(&mut tx, "attempt.lost", ("attempt", watched.attempt_id), json!({})).await?;
-    }
+    let details = json!({ "has_run": has_run, "unknown_since": unknown_since });
+    stamp.audit(&mut tx, "attempt.lost", ("attempt", watched.attempt_id), details).await?;
     tx.commit().await?;
     app.outbox_wake.notify_one();
     Ok(())
 }
 
-/// Raises the exception of a job that ran and that nobody knows, once.
+/// Whether it is being submitted as it is.
+async fn is_on_its_way(tx: &mut PgConnection, attempt_id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from broker.outbox
+             where effect->>'attempt_id' = $1 and effect->>'effect' = 'submit'
+               and done_at is null and gave_up_at is null) as "waiting!""#,
+        attempt_id.to_string(),
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// Raises the exception of a job that ran and that nobody knows, once for each time.
 async fn tell(
-    tx: &mut sqlx::PgConnection,
+    tx: &mut PgConnection,
     watched: &Watched,
-    now: DateTime<Utc>,
+    stamp: &Stamp<'_>,
 ) -> Result<(), sqlx::Error> {
-    let (actor, trace_id) = (Actor::Program("watcher"), watched.trace_id);
-    let stamp = Stamp { actor, now, why: None, trace_id };
+    let distinction = watched.queued_at.map(|at| at.timestamp().to_string()).unwrap_or_default();
     let found = Found {
         kind: ExceptionKind::LostJob,
         cluster: &watched.cluster,
         slurm_job_id: watched.slurm_job_id,
         submitted_at: watched.created_at,
-        distinction: "",
+        distinction: &distinction,
         attempt_id: Some(watched.attempt_id),
         facts: json!({
-            "sentence": "it was seen on a node, and neither slurmctld nor slurmdbd knows it; its \
-                         hold is kept until slurmdbd has it, or until this is closed",
+            "sentence": "it was seen on a node, and neither slurmctld nor slurmdbd knows it; it was \
+                         submitted again, and its script starts a second time",
         }),
     };
-    if exception::keep(&mut *tx, &found, &stamp).await?.is_some() {
-        tracing::error!(attempt.id = %watched.attempt_id, slurm.job_id = watched.slurm_job_id,
-            "a job that ran is unknown to slurmctld and slurmdbd; its hold stays open until \
-             slurmdbd has its record, or an operator closes the exception");
-    }
+    exception::keep(tx, &found, stamp).await?;
+    Ok(())
+}
+
+/// What nobody knows holds no GPU.
+async fn end_assignments(
+    tx: &mut PgConnection,
+    attempt_id: Uuid,
+    unknown_since: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update broker.attempt set slurm_state = 'LOST'
-         where attempt_id = $1 and slurm_state is distinct from 'LOST'",
-        watched.attempt_id
+        "update broker.assignment set until_at = greatest(from_at, $2)
+         where attempt_id = $1 and until_at is null",
+        attempt_id,
+        unknown_since,
     )
     .execute(tx)
     .await?;

@@ -175,10 +175,11 @@ async fn judge(
             }
         }
         Verdict::NeverStarted => {
-            let missed_for = lost.missed(watched.attempt_id, app.clock.now());
-            let patience = lost::patience(app, watched.queued_at, look.blind_until);
+            let now = app.clock.now();
+            let missed_for = lost.missed(watched.attempt_id, now);
+            let patience = lost::patience(app, watched, look.blind_until);
             if missed_for >= patience && !slurmctld_has(app, watched).await? {
-                lost::resubmit(app, watched).await?;
+                lost::resubmit(app, watched, now - missed_for).await?;
             }
         }
         // slurmdbd lags; it will know.

@@ -137,7 +137,7 @@ async fn raise(
         facts: json!({
             "first_started_at": first,
             "started_again_at": second,
-            "sentence": "Slurm started the script again by itself; what slurmdbd has is charged",
+            "sentence": "the script was started again; what slurmdbd has is charged",
         }),
     };
     let is_new = exception::keep(tx, &found, stamp).await?.is_some();

@@ -120,8 +120,8 @@ texts! {
         "Slurm's accounting has no end of it, and it runs nowhere. Give it one with sacctmgr show runawayjobs; it is settled then.",
         "Slurms bokföring har inget slut för det, och det körs ingenstans. Ge det ett med sacctmgr show runawayjobs; sedan avräknas det.";
     LOST_JOB_WHY:
-        "It ran, and Slurm knows nothing of it any more. Its hold stays until Slurm's accounting has it; closing this gives the hold back.",
-        "Det har körts, och Slurm känner inte längre till det. Avsättningen ligger kvar tills Slurms bokföring har det; att stänga detta ger tillbaka den.";
+        "It ran, and Slurm knew nothing of it any more. It was submitted again under the same id, and its script starts a second time.",
+        "Det hade körts, och Slurm kände inte längre till det. Det lämnades in igen under samma id, och dess skript startar en andra gång.";
     EDITED_RECORD_WHY:
         "Slurm's record was changed after it was charged. The charge stands until a person corrects it.",
         "Slurms uppgift ändrades efter debiteringen. Debiteringen gäller tills en person rättar den.";

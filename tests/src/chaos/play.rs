@@ -72,6 +72,12 @@ async fn strike(
     }
     tokio::time::sleep_until(back_at.into()).await;
     ground.proxy.set(Wire::default());
+    for victim in fallen(ground)? {
+        if !down.contains(&victim) {
+            say(&format!("{} had ended by itself; it is started again", victim.name()));
+            down.push(victim);
+        }
+    }
     down.sort();
     for victim in down {
         start(ground, victim).await?;
@@ -81,6 +87,20 @@ async fn strike(
         say(&format!("an operator resumes {resumed} nodes that slurmd drained"));
     }
     Ok(())
+}
+
+/// Who ended by itself: slurmdbd 22.05 does when MariaDB goes away in the middle of a query
+/// ("You haven't inited this storage yet"). A site's service manager starts it again.
+fn fallen(ground: &mut Ground) -> Result<Vec<Victim>> {
+    let cluster = ground.site.cluster_mut()?;
+    let mut fallen = Vec::new();
+    for victim in [Victim::Munged, Victim::Mariadb, Victim::Slurmdbd, Victim::Slurmctld] {
+        let name = if victim == Victim::Mariadb { "mariadbd" } else { victim.name() };
+        if cluster.daemon(name)?.exit_status().is_some() {
+            fallen.push(victim);
+        }
+    }
+    Ok(fallen)
 }
 
 /// Kills one with -9; false if there was nobody to kill.

@@ -1,11 +1,10 @@
-//! Jobs that Slurm lost: submitted again only when it is sure that they never ran.
+//! Jobs that Slurm lost: submitted again once slurmdbd had its time to tell of them.
 
-use record::id;
 use slurm_wire::RefusalCode;
 use sqlx::PgPool;
 
 use super::*;
-use crate::stage::by;
+use crate::plan::attempt;
 
 #[sqlx::test(migrations = false)]
 async fn a_job_that_neither_knows_is_submitted_again_only_after_asking_without_a_break(db: PgPool) {
@@ -117,41 +116,70 @@ async fn a_job_that_slurmctld_has_after_all_is_not_submitted_again(db: PgPool) {
     assert_eq!(stage.waiting("submit").await, 0);
 }
 
+/// slurmctld forgets a start, and an end too, that it was killed too soon to save.
 #[sqlx::test(migrations = false)]
-async fn a_job_that_was_seen_on_a_node_never_runs_again(db: PgPool) {
+async fn a_job_that_ran_and_is_lost_is_submitted_again_once_slurmdbd_had_long_to_tell(db: PgPool) {
     let stage = Stage::set(&db).await;
-    let mut watcher = Watcher::default();
     for state in [AttemptState::Running, AttemptState::Ended] {
         let attempt = stage.attempt_at(state).await;
-        watcher.look_for(&stage, 180).await;
-        assert_eq!(stage.state_of(&attempt).await, state);
+        let mut watcher = Watcher::default();
+        watcher.look_for(&stage, 600).await;
+        assert_eq!(stage.state_of(&attempt).await, state, "slurmdbd may be far behind");
+        assert_eq!(exceptions(&stage).await, []);
+        watcher.look_for(&stage, 330).await;
+        assert_eq!(stage.state_of(&attempt).await, AttemptState::Submitted);
+        assert_eq!(stage.waiting("submit").await, 1);
+        let [found] = exceptions(&stage).await.try_into().unwrap();
+        assert_eq!(found.kind, exception::ExceptionKind::LostJob);
+        sqlx::query("delete from broker.exception").execute(&db).await.unwrap();
+        sqlx::query("update broker.outbox set done_at = now()").execute(&db).await.unwrap();
+        sqlx::query("update broker.attempt set state = 'cancelled'").execute(&db).await.unwrap();
     }
-    assert_eq!(stage.waiting("submit").await, 0);
-    let words: Vec<Option<String>> =
-        sqlx::query_scalar("select slurm_state from broker.attempt").fetch_all(&db).await.unwrap();
-    assert_eq!(words, [Some("LOST".to_owned()), Some("LOST".to_owned())]);
-    let kinds: Vec<_> = exceptions(&stage).await.into_iter().map(|it| it.kind).collect();
-    assert_eq!(kinds, [exception::ExceptionKind::LostJob; 2], "told once each");
+    assert_eq!(stage.told("attempt.lost").await, 2);
 }
 
-/// A hold never stays for ever: a person decides. What slurmdbd tells later is charged all the same.
+/// What it took before has no record; what it takes now is charged, and both starts are shown.
 #[sqlx::test(migrations = false)]
-async fn closing_a_lost_job_gives_its_hold_back_and_a_late_record_is_still_charged(db: PgPool) {
+async fn a_lost_job_that_starts_again_is_a_second_start_and_holds_no_gpu_in_between(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (attempt, row) = shown(&stage, AttemptState::Released, JobState::Running).await;
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 2).await;
+    stage.slurm.has_jobs(vec![]);
+    watcher.look_for(&stage, 930).await;
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Submitted);
+    let open = "select count(*) from broker.assignment where until_at is null";
+    assert_eq!(sqlx::query_scalar::<_, i64>(open).fetch_one(&db).await.unwrap(), 0);
+
+    sqlx::query("update broker.attempt set state = 'released', queued_at = $1")
+        .bind(stage.app.clock.now())
+        .execute(&db)
+        .await
+        .unwrap();
+    let again = row.started_at.map(|at| at + 940);
+    stage.slurm.has_jobs(vec![JobRow { started_at: again, ..row }]);
+    watcher.look_for(&stage, 2).await;
+    let kinds: Vec<_> = exceptions(&stage).await.into_iter().map(|it| it.kind).collect();
+    assert!(kinds.contains(&exception::ExceptionKind::SecondStart), "{kinds:?}");
+    let start_count: i32 =
+        sqlx::query_scalar("select start_count from broker.attempt").fetch_one(&db).await.unwrap();
+    assert_eq!(start_count, 2);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_lost_job_that_was_to_be_cancelled_is_over(db: PgPool) {
     let stage = Stage::set(&db).await;
     let attempt = stage.attempt_at(AttemptState::Running).await;
-    let mut watcher = Watcher::default();
-    watcher.look_for(&stage, 60).await;
-    assert!(stage.held_and_settled().await.0 > 0, "kept until somebody decides");
-    let [found] = exceptions(&stage).await.try_into().unwrap();
     let mut tx = db.begin().await.unwrap();
-    let operator = id::fresh();
-    let stamp = by(operator, stage.app.clock.now());
-    exception::close(&mut tx, found.exception_id, operator, &stamp).await.unwrap();
+    attempt::want_cancelled(&mut tx, attempt.attempt_id, "by a member").await.unwrap();
     tx.commit().await.unwrap();
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 930).await;
     assert_eq!(stage.state_of(&attempt).await, AttemptState::Cancelled);
+    assert_eq!(stage.waiting("submit").await, 0);
     assert_eq!(stage.held_and_settled().await, (0, 0));
-    assert_eq!(stage.told("attempt.ended_without_run").await, 1);
 
+    // What slurmdbd tells later is charged all the same.
     stage.slurm.has_records(vec![record_of(&attempt, JobState::Completed)]);
     watcher.look_for(&stage, 6).await;
     assert_eq!(stage.held_and_settled().await, (0, 120));
