@@ -344,6 +344,9 @@ impl Config {
                 "must not be negative, nor resubmit_after_break_s",
             ));
         }
+        if self.duties.settle_after_s < 0 {
+            return Err(("duties.settle_after_s", "must not be negative"));
+        }
         if self.duties.min_job_age_s < 2 {
             return Err((
                 "duties.min_job_age_s",

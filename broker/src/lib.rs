@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod pages;
 pub mod plan;
 pub mod reconcile;
+pub mod run_key;
 pub mod script_start;
 pub mod segment;
 pub mod serve;

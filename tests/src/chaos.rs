@@ -137,6 +137,7 @@ async fn findings(ground: &Ground, plans: Vec<Answered>, toll: play::Toll) -> Re
         settled: balance.settled,
         overrun: balance.overrun,
         not_charged: ground.number(not_charged).await?,
+        ledger: ground.ledger().await?,
         ledger_verified: verdict["whole"] == true,
     })
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Crisis, CrisisError, by_id};
 use crate::app::App;
 use crate::gateway::GatewayError;
+use crate::run_key::RunKey;
 
 /// What a crisis did.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -36,7 +37,7 @@ pub struct Victim {
     /// Slurm's job id.
     pub slurm_job_id: i64,
     /// slurmdbd's key of the run.
-    pub db_index: i64,
+    pub db_index: RunKey,
     /// The Slurm account that it ran under.
     pub account: String,
     /// The broker's attempt, where it was the broker's job.
@@ -76,7 +77,7 @@ pub async fn read(
     let crisis = by_id(&mut *tx, crisis_id).await?.ok_or(not_found)?;
     let mut made_way = sqlx::query_as!(
         Victim,
-        r#"select v.cluster, v.slurm_job_id, v.db_index, v.account, v.attempt_id, v.started_at,
+        r#"select v.cluster, v.slurm_job_id, v.db_index as "db_index: RunKey", v.account, v.attempt_id, v.started_at,
                v.ended_at, v.gpu_seconds, 0::bigint as "charged_usek!"
            from broker.crisis_victim v where v.crisis_id = $1
            order by v.ended_at, v.db_index"#,
@@ -86,7 +87,7 @@ pub async fn read(
     .await?;
     for victim in &mut made_way {
         let charged =
-            accounting::charge::of_run(&mut *tx, &victim.cluster, victim.db_index).await?;
+            accounting::charge::of_run(&mut *tx, &victim.cluster, victim.db_index.0).await?;
         victim.charged_usek = charged.get();
     }
     let went_first = sqlx::query_as!(

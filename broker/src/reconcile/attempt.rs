@@ -7,6 +7,7 @@ use super::picture::Picture;
 use super::roll::Line;
 use super::run_time::{RunTime, is_final};
 use crate::plan::attempt::AttemptState;
+use crate::run_key::RunKey;
 
 /// What is different about the attempts that stood still.
 pub(super) fn differences(picture: &Picture) -> Vec<Difference> {
@@ -79,7 +80,7 @@ fn runaway(line: &Line, record: &JobRecord) -> Difference {
         record.job_id,
         record.state.word()
     );
-    let db_index = record.db_index.cast_signed();
+    let db_index = RunKey(record.db_index.cast_signed());
     Difference { db_index: Some(db_index), ..Cause::RunawayRecord.told(&what).of(line) }
 }
 

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::roll::Line;
+use crate::run_key::RunKey;
 
 /// Why two of plans, slurmctld, slurmdbd, the ledger and Slurm's sums do not say the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
@@ -152,7 +153,7 @@ pub struct Difference {
     /// Slurm's job id.
     pub slurm_job_id: Option<i64>,
     /// slurmdbd's key of the record.
-    pub db_index: Option<i64>,
+    pub db_index: Option<RunKey>,
     /// Slurm's account.
     pub account: Option<String>,
     /// The time that it is about, where it has any.
@@ -171,6 +172,6 @@ impl Difference {
     }
 
     pub(super) fn of_record(self, db_index: i64, gpu_seconds: i64) -> Self {
-        Self { db_index: Some(db_index), gpu_seconds: Some(gpu_seconds), ..self }
+        Self { db_index: Some(RunKey(db_index)), gpu_seconds: Some(gpu_seconds), ..self }
     }
 }

@@ -1,6 +1,8 @@
 //! What the chaos breaks: an installation with two mimerd on one PostgreSQL, a relay between them and
 //! the gateway, a durable MariaDB, and an open project with a grant that covers every job.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -187,6 +189,36 @@ impl Ground {
         let found: i64 = sqlx::query_scalar(query).fetch_one(&mut database).await?;
         database.close().await?;
         Ok(found)
+    }
+
+    /// The ledger's runs, by slurmdbd's key.
+    pub(super) async fn ledger(&self) -> Result<BTreeMap<String, Posted>> {
+        let mut database = self.site.database("mimer_owner").await?;
+        let runs: Vec<(i64, i64, String)> = sqlx::query_as(
+            "select db_index, gpu_seconds, format('job %s, %s, from %s until %s, posted at %s',
+                 slurm_job_id, state, started_at, ended_at, recorded_at) from accounting.run",
+        )
+        .fetch_all(&mut database)
+        .await?;
+        database.close().await?;
+        let posted = runs.into_iter().map(|(db_index, gpu_seconds, words)| {
+            (db_index.cast_unsigned().to_string(), Posted { gpu_seconds, words })
+        });
+        Ok(posted.collect())
+    }
+}
+
+/// One run in the ledger.
+#[derive(Clone, Debug)]
+pub(super) struct Posted {
+    pub(super) gpu_seconds: i64,
+    /// Which run it is.
+    pub(super) words: String,
+}
+
+impl fmt::Display for Posted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} GPU-seconds ({})", self.gpu_seconds, self.words)
     }
 }
 

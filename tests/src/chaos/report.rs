@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::books::Incarnation;
 use super::client::Answered;
 use super::evidence::Evidence;
+use super::ground::Posted;
 use super::play::Toll;
 
 /// Everything that was found out once all was quiet.
@@ -24,6 +25,8 @@ pub(super) struct Findings {
     pub(super) settled: i64,
     pub(super) overrun: i64,
     pub(super) not_charged: i64,
+    /// Every run of the ledger, by slurmdbd's key.
+    pub(super) ledger: BTreeMap<String, Posted>,
     pub(super) ledger_verified: bool,
 }
 
@@ -85,6 +88,7 @@ impl Findings {
         must(self.ledger_verified, "the record is not whole: see `mimer audit verify`".to_owned());
         let (by_slurm, by_others) = self.ended_otherwise();
         broken.extend(by_others);
+        broken.extend(self.other_in_the_ledger());
 
         let kills: usize = self.toll.kills.values().sum();
         let summary = json!({
@@ -135,6 +139,24 @@ impl Findings {
             !rows.any(|row| same(&row))
         };
         self.plans.iter().filter(has).map(|plan| plan.name.clone()).collect()
+    }
+
+    /// Runs of which the ledger has another time than slurmdbd.
+    fn other_in_the_ledger(&self) -> impl Iterator<Item = String> {
+        let kept = self.books.iter().filter_map(|row| {
+            let took = if row.is_over() { row.gpu_seconds() } else { 0 };
+            match self.ledger.get(&row.db_index) {
+                Some(posted) if posted.gpu_seconds == took => None,
+                Some(posted) => Some(format!("the ledger has {posted} of {row:?}")),
+                None if took == 0 => None,
+                None => Some(format!("the ledger has nothing of {row:?}")),
+            }
+        });
+        let gone = self.ledger.iter().filter_map(|(db_index, posted)| {
+            let known = self.books.iter().any(|row| row.db_index == *db_index);
+            (!known).then(|| format!("slurmdbd has no record {db_index} of {posted}"))
+        });
+        kept.chain(gone)
     }
 
     /// Jobs that did not end as their script did, or whose script did not come to its end: those that

@@ -1,6 +1,7 @@
 //! Each cause, made by hand.
 
 use super::*;
+use crate::run_key::RunKey;
 
 #[sqlx::test(migrations = false)]
 async fn missing_in_slurm_and_unknown_to_slurmctld_and_slurmdbd(db: PgPool) {
@@ -65,7 +66,7 @@ async fn run_not_recorded(db: PgPool) {
     stage.slurm.has_added_up(&[(ACCOUNT, 240)]);
     let found = stage.compared().await;
     let [difference] = &found.differences[..] else { panic!("{found:?}") };
-    assert_eq!((difference.cause, difference.db_index), (Cause::RunNotRecorded, Some(7)));
+    assert_eq!((difference.cause, difference.db_index), (Cause::RunNotRecorded, Some(RunKey(7))));
     assert_eq!((found.totals.equal, found.totals.gpu_seconds_slurmdbd), (false, 2 * TAKES));
 }
 
