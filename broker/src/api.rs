@@ -5,6 +5,7 @@
 mod access_mode;
 mod agency_share;
 mod agent;
+mod at_cluster;
 mod audit;
 mod cluster;
 mod crisis;
@@ -37,7 +38,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 
-use crate::app::App;
+use crate::app::{App, OneCluster};
 
 pub use error::ApiError;
 pub(crate) use extract::{Body, Path, Query, Reads};
@@ -156,16 +157,17 @@ fn data_and_jobs() -> Router<App> {
 /// After a commit that changes what Slurm should have: what writes it there need not wait for its
 /// next look.
 fn slurm_must_follow(app: &App) {
-    app.cluster_wake.notify_one();
+    app.clusters.wake();
 }
 
-/// Refuses what rests on preemption while Slurm is not set up for it.
-fn needs_preemption(app: &App) -> Result<(), ApiError> {
-    let faults = app.settings.against_preemption();
+/// Refuses what rests on preemption while the cluster's Slurm is not set up for it.
+fn needs_preemption(on: &OneCluster) -> Result<(), ApiError> {
+    let faults = on.settings.against_preemption();
     if faults.is_empty() {
         return Ok(());
     }
-    let message = format!("Slurm is not set up for this; mend it first: {}", faults.join(" "));
+    let (name, faults) = (&on.cluster.name, faults.join(" "));
+    let message = format!("Slurm on {name} is not set up for this; mend it first: {faults}");
     Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong", message))
 }
 

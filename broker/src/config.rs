@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod cluster;
+
+pub use cluster::{Cluster, Keep, RemoteGateway};
+
 /// All settings of `mimerd`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,8 +25,9 @@ pub struct Config {
     /// PostgreSQL; without this section mimerd runs a private one.
     #[serde(default)]
     pub database: Option<Database>,
-    /// The Slurm cluster.
-    pub cluster: Cluster,
+    /// The Slurm clusters, each with a gateway of its own.
+    #[serde(default)]
+    pub clusters: Vec<Cluster>,
     /// Which POSIX account a person runs as.
     pub accounts: Accounts,
     /// Transfers.
@@ -75,90 +80,6 @@ pub struct Database {
     pub app_url_file: PathBuf,
     /// File with the connection URL of the sealer.
     pub sealer_url_file: PathBuf,
-}
-
-/// The Slurm cluster and its gateway.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cluster {
-    /// Slurm's name of the cluster.
-    pub name: String,
-    /// Unix socket of `mimer-slurm-gateway` on this machine.
-    #[serde(default)]
-    pub gateway_socket: Option<PathBuf>,
-    /// The gateway on another machine, in place of the socket.
-    #[serde(default)]
-    pub gateway: Option<RemoteGateway>,
-    /// Seconds before a call to the gateway is given up; the outcome is then unknown, not "no".
-    #[serde(default = "Cluster::default_deadline_s")]
-    pub deadline_s: u64,
-    /// First and last job id of the broker's own range.
-    pub job_ids: [u32; 2],
-    /// CPUs that go with one GPU.
-    #[serde(default = "Cluster::default_cpus")]
-    pub cpus_per_gpu: u32,
-    /// Partition of open projects.
-    pub open_partition: String,
-    /// Partition of confidential projects.
-    pub confidential_partition: String,
-    /// The Slurm account under which all of the broker's lie; never Slurm's own root.
-    #[serde(default = "Cluster::default_account_root")]
-    pub account_root: String,
-    /// What is done about accounts, users, QOS and reservations of Slurm.
-    #[serde(default)]
-    pub keep: Keep,
-    /// QOS of research, whose jobs make way where a pool's share is guaranteed or in a crisis.
-    #[serde(default = "Cluster::default_research_qos")]
-    pub research_qos: Vec<String>,
-    /// Priority of every project's QOS. An agency that lowers itself at a limit goes to 0, so lowering
-    /// changes the order of waiting jobs only where this is above 0.
-    #[serde(default)]
-    pub qos_priority: u32,
-}
-
-/// A `mimer-slurm-gateway` on another machine: TLS 1.3, each side with a certificate.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RemoteGateway {
-    /// Host and port.
-    pub address: String,
-    /// The name in the gateway's certificate.
-    pub server_name: String,
-    /// PEM file with the authority that signs the gateway's certificate; no other is trusted.
-    pub ca_file: PathBuf,
-    /// PEM file with our certificate, whose name is among the gateway's callers.
-    pub certificate_file: PathBuf,
-    /// PEM file with its key.
-    pub key_file: PathBuf,
-}
-
-/// How the broker keeps Slurm as the grants, members and shares say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Keep {
-    /// Accounts, users and QOS are made by hand; jobs are submitted under Slurm's default QOS.
-    Off,
-    /// What should be different is computed and shown; `mimer cluster apply` writes it.
-    #[default]
-    Show,
-    /// What grants, members or shares have changed is written at once. What somebody changed in
-    /// Slurm by hand is shown, and written over only by `mimer cluster apply`.
-    Apply,
-}
-
-impl Cluster {
-    fn default_account_root() -> String {
-        "public".to_owned()
-    }
-    fn default_research_qos() -> Vec<String> {
-        vec!["normal".to_owned()]
-    }
-    fn default_deadline_s() -> u64 {
-        15
-    }
-    fn default_cpus() -> u32 {
-        1
-    }
 }
 
 /// The account adapter.
@@ -277,9 +198,12 @@ pub enum ConfigError {
         /// The setting's name.
         setting: &'static str,
         /// What is wrong and what would be right.
-        reason: &'static str,
+        reason: String,
     },
 }
+
+/// A setting, and what is wrong with it.
+type Fault = (&'static str, String);
 
 impl Config {
     /// Reads and checks the file.
@@ -288,7 +212,7 @@ impl Config {
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),
-            reason: error.to_string(),
+            reason: cluster::once_written(&text).unwrap_or_else(|| error.to_string()),
         })?;
         config.check().map_err(|(setting, reason)| ConfigError::BadValue {
             path: path.to_owned(),
@@ -298,66 +222,59 @@ impl Config {
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        if self.cluster.gateway_socket.is_some() == self.cluster.gateway.is_some() {
-            return Err((
-                "cluster.gateway_socket",
-                "or a section [cluster.gateway] must be there, and not both",
-            ));
-        }
-        let [first, last] = self.cluster.job_ids;
-        if first == 0 || first > last {
-            return Err(("cluster.job_ids", "must be [first, last] with 0 < first <= last"));
-        }
-        if last >= 1 << 26 {
-            return Err((
-                "cluster.job_ids",
-                "must stay below 67108864, where Slurm's own limit is",
-            ));
-        }
-        if self.cluster.account_root == "root"
-            || self.cluster.account_root.parse::<quotas::name::SlurmAccount>().is_err()
-        {
-            return Err((
-                "cluster.account_root",
-                "must be an account of the broker's own in lower case, as `public`; never `root`",
-            ));
-        }
+    fn check(&self) -> Result<(), Fault> {
+        cluster::check(&self.clusters)?;
         if !self.state_dir.is_absolute() {
-            return Err(("state_dir", "must be an absolute path"));
+            return Err(("state_dir", "must be an absolute path".to_owned()));
         }
         if self.listen.metrics_address.is_some_and(|address| !address.ip().is_loopback()) {
-            return Err(("listen.metrics_address", "must be a loopback address: it has no TLS"));
+            return Err((
+                "listen.metrics_address",
+                "must be a loopback address: it has no TLS".to_owned(),
+            ));
         }
         if self.duties.outbox_workers == 0 {
-            return Err(("duties.outbox_workers", "must be at least 1"));
+            return Err(("duties.outbox_workers", "must be at least 1".to_owned()));
         }
         if self.duties.outbox_tries < 1 {
-            return Err(("duties.outbox_tries", "must be at least 1"));
+            return Err(("duties.outbox_tries", "must be at least 1".to_owned()));
         }
         if self.duties.outbox_keep_days < 1 {
-            return Err(("duties.outbox_keep_days", "must be at least 1"));
+            return Err(("duties.outbox_keep_days", "must be at least 1".to_owned()));
         }
         if self.duties.resubmit_after_s < 0 || self.duties.resubmit_after_break_s < 0 {
             return Err((
                 "duties.resubmit_after_s",
-                "must not be negative, nor resubmit_after_break_s",
+                "must not be negative, nor resubmit_after_break_s".to_owned(),
             ));
         }
         if self.duties.settle_after_s < 0 {
-            return Err(("duties.settle_after_s", "must not be negative"));
+            return Err(("duties.settle_after_s", "must not be negative".to_owned()));
         }
         if self.duties.min_job_age_s < 2 {
             return Err((
                 "duties.min_job_age_s",
-                "must be Slurm's MinJobAge, at least 2 seconds: what ends must be seen to end",
+                "must be Slurm's MinJobAge, at least 2 seconds: what ends must be seen to end"
+                    .to_owned(),
             ));
         }
         if self.duties.records_ms < 1_000 {
-            return Err(("duties.records_ms", "must be at least 1000: slurmdbd is never hammered"));
+            return Err((
+                "duties.records_ms",
+                "must be at least 1000: slurmdbd is never hammered".to_owned(),
+            ));
         }
-        if self.duties.database_connections < self.duties.outbox_workers + 4 {
-            return Err(("duties.database_connections", "must be at least outbox_workers + 4"));
+        // Each of several clusters has a worker of its own.
+        let workers = match self.clusters.len() {
+            1 => u64::from(self.duties.outbox_workers),
+            count => u64::from(self.duties.outbox_workers) + count as u64,
+        };
+        if u64::from(self.duties.database_connections) < workers + 4 {
+            return Err((
+                "duties.database_connections",
+                "must be at least outbox_workers + 4, and one more for each of several clusters"
+                    .to_owned(),
+            ));
         }
         Ok(())
     }

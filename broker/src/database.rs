@@ -72,7 +72,20 @@ impl Databases {
 
     /// Keeps the durable sequence of Slurm job ids inside the configured range.
     pub async fn fit_job_ids(&self, config: &Config) -> anyhow::Result<()> {
-        move_job_ids(&self.owner, config.cluster.job_ids).await
+        // They are the same in every cluster; the configuration sees to that.
+        let ids = config.clusters.first().context("the configuration names no cluster")?.job_ids;
+        move_job_ids(&self.owner, ids).await
+    }
+
+    /// Writes down which cluster the nodes of earlier releases are on, while there is only one.
+    pub async fn place_nodes(&self, config: &Config) -> anyhow::Result<()> {
+        let [only] = &config.clusters[..] else { return Ok(()) };
+        let mut owner = connect_within(&self.owner, Duration::ZERO).await?;
+        sqlx::query!("update broker.node_token set cluster = $1 where cluster is null", only.name)
+            .execute(&mut owner)
+            .await
+            .context("writing down which cluster the nodes are on")?;
+        Ok(())
     }
 
     /// Returns when the private server has ended by itself; never where there is none.
@@ -182,7 +195,7 @@ async fn move_job_ids(owner: &PgConnectOptions, [first, last]: [u32; 2]) -> anyh
     let mut connection = owner.connect().await?;
     let mut tx = connection.begin().await?;
     let used_up =
-        "the range of Slurm job ids is used up: raise cluster.job_ids and FirstJobId together";
+        "the range of Slurm job ids is used up: raise clusters.job_ids and FirstJobId together";
     sqlx::query(sqlx::AssertSqlSafe(format!(
         "alter sequence broker.slurm_job_id minvalue 1 maxvalue {last}"
     )))

@@ -84,7 +84,7 @@ const GRANTS_AT_ONCE: i64 = 200;
 pub async fn run_grant_ends(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         match end_grants(&app).await {
-            Ok(true) => app.cluster_wake.notify_one(),
+            Ok(true) => app.clusters.wake(),
             Ok(false) => {}
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "grants cannot be ended");

@@ -42,6 +42,12 @@ pub enum GatewayError {
     /// The gateway said no, by name.
     #[error(transparent)]
     Refused(Refusal),
+    /// The cluster is not in the configuration; nothing was asked.
+    #[error(
+        "cluster {0:?} is not in this mimerd's configuration; add its section [[clusters]] and start \
+         mimerd again"
+    )]
+    NotConfigured(String),
     /// The gateway answered something else than was asked.
     #[error("the Slurm gateway answered out of turn; this is a bug")]
     OutOfTurn,
@@ -52,6 +58,7 @@ impl GatewayError {
     pub fn retry_helps(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Deadline(_) | Self::Silent(_) | Self::OutOfTurn => true,
+            Self::NotConfigured(_) => true, // The operator adds it; until then it waits.
             // These say that the gateway is set up for another caller, nothing about the call: the
             // operator mends them, and what was asked must not be given up until then.
             Self::Refused(refusal) => {

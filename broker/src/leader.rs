@@ -71,12 +71,17 @@ impl Duty {
         }
     }
 
-    /// Whether each cluster has a leader of its own: a mimerd speaks to one cluster only.
+    /// Whether each cluster has a leader of its own.
     const fn is_per_cluster(self) -> bool {
         match self {
             Self::Watch | Self::Rounds | Self::Keep | Self::Crisis => true,
             Self::Seal | Self::Limits | Self::GrantEnds | Self::Permits | Self::Outbox => false,
         }
+    }
+
+    /// The cluster that it is done for; empty where it is done for all.
+    fn cluster(self, app: &App) -> &str {
+        if self.is_per_cluster() { &app.cluster.name } else { "" }
     }
 
     /// The advisory lock's key.
@@ -102,7 +107,7 @@ where
             Ok(Some(lead)) => {
                 told = false;
                 let led = lead.over(begin(&app, duty, stop.clone(), &work), stop.clone()).await;
-                app.metrics.leads(duty, false);
+                app.metrics.leads(duty, duty.cluster(&app), false);
                 led
             }
             Ok(None) => return, // Asked to stop while it waited.
@@ -136,8 +141,8 @@ where
             _ = stop.changed() => return,
         }
     }
-    tracing::info!(duty = duty.name(), "this mimerd leads");
-    app.metrics.leads(duty, true);
+    tracing::info!(duty = duty.name(), cluster = duty.cluster(app), "this mimerd leads");
+    app.metrics.leads(duty, duty.cluster(app), true);
     work(app.clone(), stop).await;
 }
 
@@ -162,7 +167,7 @@ impl Lead {
             .await
             .context("PostgreSQL does not answer")?
             .context("connecting to lead")?;
-        let key = duty.key(&app.config.cluster.name);
+        let key = duty.key(&app.cluster.name);
         loop {
             let asked_at = Instant::now();
             let mine = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "mine!""#, key);

@@ -76,7 +76,7 @@ async fn act(app: &App, policy: &Policy) -> anyhow::Result<()> {
     tx.commit().await?;
     app.outbox_wake.notify_one();
     if wake_cluster {
-        app.cluster_wake.notify_one();
+        app.clusters.wake();
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Every metric of `mimerd`, with its unit and help text. Labels come from closed lists.
+//! Every metric of `mimerd`, with its unit and help text. Labels come from closed lists: what is about
+//! Slurm names one of the configuration's clusters.
 
 use chrono::TimeDelta;
 use prometheus::{
@@ -18,22 +19,22 @@ pub struct Metrics {
     outbox_dead_letters: IntGauge,
     leads: IntGaugeVec,
     database_answers: IntGauge,
-    gateway_answers: IntGauge,
-    slurm_answers: IntGauge,
-    setting_faults: IntGauge,
-    attempts_open: IntGauge,
-    attempts_unsettled: IntGauge,
+    gateway_answers: IntGaugeVec,
+    slurm_answers: IntGaugeVec,
+    setting_faults: IntGaugeVec,
+    attempts_open: IntGaugeVec,
+    attempts_unsettled: IntGaugeVec,
     rows_sealed: IntCounter,
     segments: IntCounter,
     admissions: IntCounterVec,
     exceptions_open: IntGauge,
-    cluster_pending: IntGauge,
-    cluster_drift: IntGauge,
-    cluster_drift_age: IntGauge,
+    cluster_pending: IntGaugeVec,
+    cluster_drift: IntGaugeVec,
+    cluster_drift_age: IntGaugeVec,
     cluster_writes: IntCounterVec,
     settlement_lag: Histogram,
     slurmdbd_questions: IntCounterVec,
-    records_behind: IntGauge,
+    records_behind: IntGaugeVec,
     rows_taken_in: IntCounter,
     second_starts: IntCounter,
 }
@@ -58,13 +59,13 @@ impl Metrics {
         )?;
         let leads = IntGaugeVec::new(
             Opts::new("mimerd_leads", "1 if this mimerd does the duty that one does for all"),
-            &["duty"],
+            &["duty", "cluster"],
         )?;
         let database_answers = IntGauge::new(
             "mimerd_database_answers",
             "1 if PostgreSQL answered the last question after its health, else 0",
         )?;
-        let gateway_answers = IntGauge::new(
+        let gateway_answers = of_cluster(
             "mimerd_gateway_answers",
             "1 if Slurm's gateway answered the last question after its health, else 0",
         )?;
@@ -74,19 +75,19 @@ impl Metrics {
         registry.register(Box::new(outbox_dead_letters.clone()))?;
         registry.register(Box::new(leads.clone()))?;
         registry.register(Box::new(database_answers.clone()))?;
-        let slurm_answers = IntGauge::new(
+        let slurm_answers = of_cluster(
             "mimerd_slurm_answers",
             "1 if the last look at Slurm through the gateway succeeded, else 0",
         )?;
-        let setting_faults = IntGauge::new(
+        let setting_faults = of_cluster(
             "mimerd_slurm_setting_faults",
             "Settings of Slurm that are not as the broker needs them, at the last look",
         )?;
-        let attempts_open = IntGauge::new(
+        let attempts_open = of_cluster(
             "mimerd_attempts_open",
             "Attempts that Slurm has and that are not over, at the last look",
         )?;
-        let attempts_unsettled = IntGauge::new(
+        let attempts_unsettled = of_cluster(
             "mimerd_attempts_unsettled",
             "Attempts over in slurmctld that could not be settled yet, at the last look",
         )?;
@@ -104,21 +105,21 @@ impl Metrics {
             "mimerd_exceptions_open",
             "Exceptions, such as jobs that nobody planned, that wait for a person",
         )?;
-        let cluster_pending = IntGauge::new(
+        let cluster_pending = of_cluster(
             "mimerd_cluster_pending_lines",
             "Differences between what Slurm should have and what it has that are on their way",
         )?;
-        let cluster_drift = IntGauge::new(
+        let cluster_drift = of_cluster(
             "mimerd_cluster_drift_lines",
             "Differences made in Slurm by hand, which wait for a person",
         )?;
-        let cluster_drift_age = IntGauge::new(
+        let cluster_drift_age = of_cluster(
             "mimerd_cluster_drift_age_seconds",
             "Seconds since this mimerd first saw the oldest of them; 0 without one",
         )?;
         let cluster_writes = IntCounterVec::new(
             Opts::new("mimerd_cluster_writes_total", "Objects of Slurm written, by outcome"),
-            &["outcome"],
+            &["cluster", "outcome"],
         )?;
         let settlement_lag = Histogram::with_opts(
             HistogramOpts::new(
@@ -137,7 +138,7 @@ impl Metrics {
             ),
             &["question"],
         )?;
-        let records_behind = IntGauge::new(
+        let records_behind = of_cluster(
             "mimerd_records_behind_seconds",
             "How far behind the present the reading of slurmdbd is, at the last answer",
         )?;
@@ -209,8 +210,8 @@ impl Metrics {
     }
 
     /// Whether this mimerd does a duty that one does for all.
-    pub fn leads(&self, duty: Duty, yes: bool) {
-        self.leads.with_label_values(&[duty.name()]).set(i64::from(yes));
+    pub fn leads(&self, duty: Duty, cluster: &str, yes: bool) {
+        self.leads.with_label_values(&[duty.name(), cluster]).set(i64::from(yes));
     }
 
     /// Whether PostgreSQL answers.
@@ -219,28 +220,32 @@ impl Metrics {
     }
 
     /// Whether Slurm's gateway answers.
-    pub fn gateway_answers(&self, yes: bool) {
-        self.gateway_answers.set(i64::from(yes));
+    pub fn gateway_answers(&self, cluster: &str, yes: bool) {
+        self.gateway_answers.with_label_values(&[cluster]).set(i64::from(yes));
     }
 
     /// Whether Slurm answered the watcher.
-    pub fn slurm_answers(&self, yes: bool) {
-        self.slurm_answers.set(i64::from(yes));
+    pub fn slurm_answers(&self, cluster: &str, yes: bool) {
+        self.slurm_answers.with_label_values(&[cluster]).set(i64::from(yes));
     }
 
     /// How many of Slurm's settings are wrong.
-    pub fn setting_faults(&self, count: usize) {
-        self.setting_faults.set(i64::try_from(count).unwrap_or(i64::MAX));
+    pub fn setting_faults(&self, cluster: &str, count: usize) {
+        self.setting_faults
+            .with_label_values(&[cluster])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// How many attempts Slurm may still change.
-    pub fn attempts_open(&self, count: usize) {
-        self.attempts_open.set(i64::try_from(count).unwrap_or(i64::MAX));
+    pub fn attempts_open(&self, cluster: &str, count: usize) {
+        self.attempts_open
+            .with_label_values(&[cluster])
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// How many attempts are over and wait for what slurmdbd has to tell.
-    pub fn attempts_unsettled(&self, count: i64) {
-        self.attempts_unsettled.set(count);
+    pub fn attempts_unsettled(&self, cluster: &str, count: i64) {
+        self.attempts_unsettled.with_label_values(&[cluster]).set(count);
     }
 
     /// A hold was settled so long after its job's end.
@@ -255,8 +260,8 @@ impl Metrics {
     }
 
     /// How far behind the present the reading of slurmdbd is.
-    pub fn records_behind(&self, behind: TimeDelta) {
-        self.records_behind.set(behind.num_seconds());
+    pub fn records_behind(&self, cluster: &str, behind: TimeDelta) {
+        self.records_behind.with_label_values(&[cluster]).set(behind.num_seconds());
     }
 
     /// So many rows of slurmctld had changed.
@@ -281,15 +286,19 @@ impl Metrics {
 
     /// What the keeper found: differences on their way, those made by hand, and how many seconds
     /// the oldest of those is known.
-    pub fn cluster_differs(&self, pending: usize, drift: usize, oldest_s: i64) {
-        self.cluster_pending.set(i64::try_from(pending).unwrap_or(i64::MAX));
-        self.cluster_drift.set(i64::try_from(drift).unwrap_or(i64::MAX));
-        self.cluster_drift_age.set(oldest_s);
+    pub fn cluster_differs(&self, cluster: &str, pending: usize, drift: usize, oldest_s: i64) {
+        self.cluster_pending
+            .with_label_values(&[cluster])
+            .set(i64::try_from(pending).unwrap_or(i64::MAX));
+        self.cluster_drift
+            .with_label_values(&[cluster])
+            .set(i64::try_from(drift).unwrap_or(i64::MAX));
+        self.cluster_drift_age.with_label_values(&[cluster]).set(oldest_s);
     }
 
     /// An object of Slurm was written, or was not.
-    pub fn cluster_write(&self, outcome: &'static str) {
-        self.cluster_writes.with_label_values(&[outcome]).inc();
+    pub fn cluster_write(&self, cluster: &str, outcome: &'static str) {
+        self.cluster_writes.with_label_values(&[cluster, outcome]).inc();
     }
 
     /// How many exceptions wait for a person.
@@ -308,4 +317,9 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+/// A figure of each cluster.
+fn of_cluster(name: &str, help: &str) -> Result<IntGaugeVec, prometheus::Error> {
+    IntGaugeVec::new(Opts::new(name, help), &["cluster"])
 }

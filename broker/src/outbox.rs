@@ -99,6 +99,9 @@ enum Takes {
     Everything,
     /// Only what is soon over, so that no number of transfers keeps a cancellation waiting.
     ShortOnly,
+    /// Only what is for the cluster that the worker stands at, so that no other, however long its
+    /// gateway keeps everybody else waiting, keeps this one's effects waiting.
+    OwnCluster,
 }
 
 /// An effect in line, as it is stored. One that this release cannot read is postponed by its
@@ -121,9 +124,10 @@ impl InLine {
     }
 }
 
+/// The next effect in line that is taken here, at `cluster`.
 async fn claim(
     tx: &mut PgConnection,
-    takes: Takes,
+    (takes, cluster): (Takes, &str),
     now: DateTime<Utc>,
 ) -> Result<Option<InLine>, sqlx::Error> {
     sqlx::query_as!(
@@ -133,11 +137,14 @@ async fn claim(
              (select outbox_id from broker.outbox
               where done_at is null and gave_up_at is null and next_at <= $1
                 and ($3 or effect->>'effect' <> 'fetch_link')
+                and ($4::text is null or $4 = (select a.cluster from broker.attempt a
+                    where a.attempt_id = (effect->>'attempt_id')::uuid))
               order by next_at limit 1 for update skip locked)
          returning outbox_id, effect, trace_id, tries",
         now,
         now + LEASE,
         takes == Takes::Everything,
+        (takes == Takes::OwnCluster).then_some(cluster),
     )
     .fetch_optional(tx)
     .await

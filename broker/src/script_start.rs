@@ -96,7 +96,7 @@ struct Uncounted {
 
 /// Raises the exceptions of what the nodes told and Slurm did not.
 pub async fn look(app: &App) -> anyhow::Result<()> {
-    let (cluster, now) = (app.config.cluster.name.as_str(), app.clock.now());
+    let (cluster, now) = (app.cluster.name.as_str(), app.clock.now());
     for uncounted in uncounted(&mut *app.db.acquire().await?, cluster, now).await? {
         let (actor, trace_id) = (Actor::Program("watcher"), uncounted.trace_id);
         let stamp = Stamp { actor, now, why: None, trace_id };

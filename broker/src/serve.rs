@@ -1,7 +1,6 @@
 //! Starting and stopping `mimerd`: database, TLS, routes, workers, and an orderly end.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,19 +10,15 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use record::Clock;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::auth::authorize;
 use crate::config::Config;
 use crate::database::{Databases, Stay};
-use crate::gateway::Gateway;
-use crate::health::{self, Health};
 use crate::leader::{Duty, lead};
-use crate::metrics::Metrics;
-use crate::settings::{self, KnownSettings};
-use crate::{api, duty, outbox, pages, tls};
+use crate::{api, duty, health, outbox, pages, settings, tls};
 
 /// How long open requests may take to finish at the end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -45,7 +40,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
     let mut databases = Databases::open(&config, Stay::Serve).await?;
     databases.fit_job_ids(&config).await?;
-    let app = app(config, &databases)?;
+    databases.place_nodes(&config).await?;
+    let app = App::new(config, databases.app.clone(), Clock::System)?;
     let (stop, stopping) = watch::channel(false);
     let mut duties = JoinSet::new();
     everywhere(&mut duties, &app, &stopping);
@@ -114,36 +110,28 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 fn everywhere(duties: &mut JoinSet<()>, app: &App, stop: &watch::Receiver<bool>) {
     duties.spawn(outbox::run_workers(app.clone(), stop.clone()));
     duties.spawn(outbox::run_measure(app.clone(), stop.clone()));
-    duties.spawn(settings::run(app.clone(), stop.clone()));
     duties.spawn(health::run(app.clone(), stop.clone()));
+    for here in app.each() {
+        duties.spawn(settings::run(here.clone(), stop.clone()));
+        duties.spawn(health::run_slurm(here, stop.clone()));
+    }
 }
 
 /// What one mimerd does for all: whoever leads the duty. The sealer, which ends last, is one too.
 fn by_one_for_all(duties: &mut JoinSet<()>, app: &App, stop: &watch::Receiver<bool>) {
-    let (app, stop) = (|| app.clone(), || stop.clone());
-    duties.spawn(lead(app(), Duty::Watch, stop(), crate::watch::run));
-    duties.spawn(lead(app(), Duty::Rounds, stop(), crate::watch::run_rounds));
-    duties.spawn(lead(app(), Duty::Keep, stop(), crate::cluster::keeper::run));
-    duties.spawn(lead(app(), Duty::Crisis, stop(), crate::crisis::duty::run));
+    let stop = || stop.clone();
+    for here in app.each() {
+        let here = || here.clone();
+        duties.spawn(lead(here(), Duty::Watch, stop(), crate::watch::run));
+        duties.spawn(lead(here(), Duty::Rounds, stop(), crate::watch::run_rounds));
+        duties.spawn(lead(here(), Duty::Keep, stop(), crate::cluster::keeper::run));
+        duties.spawn(lead(here(), Duty::Crisis, stop(), crate::crisis::duty::run));
+    }
+    let app = || app.clone();
     duties.spawn(lead(app(), Duty::Limits, stop(), crate::limit::run));
     duties.spawn(lead(app(), Duty::GrantEnds, stop(), duty::run_grant_ends));
     duties.spawn(lead(app(), Duty::Permits, stop(), duty::run_permit_watch));
     duties.spawn(lead(app(), Duty::Outbox, stop(), outbox::run_keeper));
-}
-
-fn app(config: Config, databases: &Databases) -> anyhow::Result<App> {
-    let gateway = Gateway::of(&config.cluster).context("the way to the Slurm gateway")?;
-    Ok(App {
-        config: Arc::new(config),
-        db: databases.app.clone(),
-        clock: Clock::System,
-        gateway,
-        health: Health::default(),
-        settings: KnownSettings::default(),
-        metrics: Arc::new(Metrics::new()?),
-        outbox_wake: Arc::new(Notify::new()),
-        cluster_wake: Arc::new(Notify::new()),
-    })
 }
 
 async fn serve_https(app: App, handle: axum_server::Handle<SocketAddr>) -> anyhow::Result<()> {

@@ -65,14 +65,18 @@ fn stands_in_the_way(feature: &str, data_class: DataClass) -> bool {
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         if let Ok(Answer::Settings(faults)) = app.gateway.call(&Call::CheckSettings).await {
-            app.metrics.setting_faults(faults.len());
+            app.metrics.setting_faults(&app.cluster.name, faults.len());
             let sentences: Vec<String> = faults
                 .iter()
                 .map(|fault| format!("{}: {}", fault.setting, fault.sentence))
                 .collect();
             if app.settings.learn(faults) {
                 for sentence in sentences {
-                    tracing::error!(sentence, "a setting of Slurm is wrong");
+                    tracing::error!(
+                        cluster = app.cluster.name,
+                        sentence,
+                        "a setting of Slurm is wrong"
+                    );
                 }
             }
         }

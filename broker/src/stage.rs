@@ -4,7 +4,7 @@
 mod policy;
 mod slurm;
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use accounting::ledger;
 use accounting::rate_card::{self, NewRate, NewRateCard};
@@ -24,10 +24,9 @@ pub(crate) use policy::account as account_row;
 pub(crate) use slurm::{Slurm, job_row, record_of};
 
 use crate::app::App;
-use crate::gateway::Gateway;
+use crate::config::Keep;
 use crate::plan::attempt::{self, Attempt, AttemptState};
 use crate::plan::{self, Admission, Ask, PlanError};
-use crate::settings::KnownSettings;
 
 /// Brings an empty database up to this release.
 pub(crate) async fn migrate(db: &PgPool) {
@@ -71,7 +70,7 @@ pub(crate) struct Stage {
     pub(crate) controller: Uuid,
     pub(crate) project_id: Uuid,
     pub(crate) grant_id: Uuid,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Stage {
@@ -87,13 +86,38 @@ impl Stage {
             controller: id::fresh(),
             project_id: id::fresh(),
             grant_id: id::fresh(),
-            _dir: dir,
+            dir,
         };
         let mut tx = db.begin().await.unwrap();
         record::person::remember(&mut tx, stage.person_id, "anna", "Anna").await.unwrap();
         stage.lay_out(&mut tx).await;
         tx.commit().await.unwrap();
         stage
+    }
+
+    /// The stage with its Slurm kept so.
+    pub(crate) fn keep(&mut self, keep: Keep) {
+        let mut config = (*self.app.config).clone();
+        config.clusters[0].keep = keep;
+        self.app = App::new(config, self.app.db.clone(), self.app.clock.clone()).unwrap();
+    }
+
+    /// A second cluster in the configuration, with a gateway that nobody is behind yet.
+    pub(crate) fn adds_cluster(&mut self, name: &str) -> PathBuf {
+        let mut config = (*self.app.config).clone();
+        let socket = self.dir.path().join(format!("{name}.sock"));
+        let mut cluster = config.clusters[0].clone();
+        (cluster.name, cluster.gateway_socket) = (name.to_owned(), Some(socket.clone()));
+        cluster.deadline_s = 600; // Longer than any test: nothing is given up because it is slow.
+        config.clusters.push(cluster);
+        self.app = App::new(config, self.app.db.clone(), self.app.clock.clone()).unwrap();
+        socket
+    }
+
+    /// From now on every pool is on that cluster.
+    pub(crate) async fn pools_are_on(&self, cluster: &str) {
+        let moved = sqlx::query("update quotas.pool set cluster = $1").bind(cluster);
+        moved.execute(&self.app.db).await.unwrap();
     }
 
     async fn lay_out(&self, tx: &mut PgConnection) {
@@ -224,7 +248,7 @@ impl Stage {
     pub(crate) async fn submit(&self, ask: &Ask) -> Result<Admission, PlanError> {
         let mut tx = self.app.db.begin().await?;
         let stamp = by(self.person_id, self.app.clock.now());
-        let rules = (&*self.app.config, &self.app.settings);
+        let rules = (&*self.app.config, &self.app.clusters);
         let admission = plan::submit(&mut tx, rules, ask, &stamp).await?;
         tx.commit().await?;
         Ok(admission)
@@ -300,7 +324,7 @@ fn app(db: &PgPool, dir: &std::path::Path) -> App {
     let text = format!(
         "state_dir = '{dir}'\nlisten.address = '127.0.0.1:0'\naccounts.file = '{accounts}'\n\
          duties.settle_after_s = 0\n\
-         [cluster]\nname = 'mimer'\ngateway_socket = '{dir}/gateway.sock'\ndeadline_s = 5\n\
+         [[clusters]]\nname = 'mimer'\ngateway_socket = '{dir}/gateway.sock'\ndeadline_s = 5\n\
          job_ids = [100000, 200000]\nopen_partition = 'gpu'\n\
          confidential_partition = 'confidential'\n\
          [staging]\nmover = '/nonexistent'\nsftp_key_file = '/nonexistent'\n\
@@ -310,15 +334,5 @@ fn app(db: &PgPool, dir: &std::path::Path) -> App {
     );
     std::fs::write(&config, text).unwrap();
     let config = crate::config::Config::read(&config).unwrap();
-    App {
-        gateway: Gateway::of(&config.cluster).unwrap(),
-        config: Arc::new(config),
-        db: db.clone(),
-        clock: Clock::manual(day(7, 1)),
-        health: crate::health::Health::default(),
-        settings: KnownSettings::default(),
-        metrics: Arc::new(crate::metrics::Metrics::new().unwrap()),
-        outbox_wake: Arc::new(tokio::sync::Notify::new()),
-        cluster_wake: Arc::new(tokio::sync::Notify::new()),
-    }
+    App::new(config, db.clone(), Clock::manual(day(7, 1))).unwrap()
 }

@@ -59,18 +59,19 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         match watcher.look(&app).await {
             Ok(()) => {
                 if silent {
-                    tracing::info!("Slurm answers again");
+                    tracing::info!(cluster = app.cluster.name, "Slurm answers again");
                 }
                 silent = false;
-                app.metrics.slurm_answers(true);
+                app.metrics.slurm_answers(&app.cluster.name, true);
             }
             Err(error) => {
                 // Said once when it begins, not every second while it lasts.
                 if !silent {
-                    tracing::warn!(error = format!("{error:#}"), "watching Slurm failed");
+                    let (cluster, error) = (&app.cluster.name, format!("{error:#}"));
+                    tracing::warn!(cluster, error, "watching Slurm failed");
                 }
                 silent = true;
-                app.metrics.slurm_answers(false);
+                app.metrics.slurm_answers(&app.cluster.name, false);
             }
         }
         tokio::select! {
@@ -93,7 +94,8 @@ pub async fn run_rounds(app: App, mut stop: watch::Receiver<bool>) {
         if let Err(error) = &rounds
             && !silent
         {
-            tracing::warn!(error = format!("{error:#}"), "a round over the cluster failed");
+            let (cluster, error) = (&app.cluster.name, format!("{error:#}"));
+            tracing::warn!(cluster, error, "a round over the cluster failed");
         }
         silent = rounds.is_err();
         tokio::select! {
@@ -146,8 +148,7 @@ impl Watcher {
         };
         if self.silence.has_only_begun() {
             let mut connection = app.db.acquire().await?;
-            let mark =
-                mark::read(&mut connection, &app.config.cluster.name, app.clock.now()).await?;
+            let mark = mark::read(&mut connection, &app.cluster.name, app.clock.now()).await?;
             self.silence.had_answered(mark.watched_at);
         }
         let forgotten_since = self.silence.answered(app.clock.now());
@@ -171,7 +172,7 @@ impl Watcher {
         if self.followed.cursor().is_none() {
             return Ok(()); // Nothing is known of slurmctld: nothing is known to be over.
         }
-        let (cluster, now) = (&app.config.cluster.name, app.clock.now());
+        let (cluster, now) = (&app.cluster.name, app.clock.now());
         let mut connection = app.db.acquire().await?;
         let mark = mark::read(&mut connection, cluster, now).await?;
         let forgets_after = TimeDelta::seconds(app.config.duties.min_job_age_s / 2);
@@ -186,7 +187,7 @@ impl Watcher {
         let read = self.reading.read_on(app, mark).await;
         let open = roll::call(&mut connection, cluster).await?;
         drop(connection);
-        app.metrics.attempts_open(open.len());
+        app.metrics.attempts_open(cluster, open.len());
         read?;
         let look = Look { app, followed: &self.followed, blind_until };
         owed::settle(&look, &open, &mut self.reading, (&mut self.waiting, &mut self.lost)).await

@@ -159,7 +159,10 @@ async fn the_operator_sees_the_pool_the_faults_and_the_unsealed_tail(db: PgPool)
     record::seal::seal_new_rows(&site.db, &accounting::SEALED_TABLES[..1], site.now).await.unwrap();
     let mut tx = site.db.acquire().await.unwrap();
     let ask = ReadOperator {
-        settings: SettingsCheck::NotChecked("the gateway does not answer".to_owned()),
+        settings: vec![(
+            "berg".to_owned(),
+            SettingsCheck::NotChecked("the gateway does not answer".to_owned()),
+        )],
         sealed_tables: &tables,
         now: site.now,
     };
@@ -184,7 +187,7 @@ async fn use_that_no_grant_had_room_for_is_an_exception(db: PgPool) {
     let site = Site::with_grant_of(db, gpu_seconds(7_320), gpu_seconds(7_400)).await;
     let mut tx = site.db.acquire().await.unwrap();
     let ask = ReadOperator {
-        settings: SettingsCheck::Checked(Vec::new()),
+        settings: vec![("berg".to_owned(), SettingsCheck::Checked(Vec::new()))],
         sealed_tables: &[],
         now: site.now,
     };
@@ -227,7 +230,7 @@ async fn the_applications_own_role_may_read_every_page(db: PgPool) {
     read::project::read(&mut tx, site.project_id, Reader::Member, site.now).await.unwrap();
     read::job::read(&mut tx, site.job_plan_id, Reader::Member, site.now).await.unwrap();
     read::finance::read(&mut tx, Month::of(site.now)).await.unwrap();
-    let settings = SettingsCheck::Checked(Vec::new());
+    let settings = vec![("berg".to_owned(), SettingsCheck::Checked(Vec::new()))];
     let operator = ReadOperator { settings, sealed_tables: &tables, now: site.now };
     read::operator::read(&mut tx, operator).await.unwrap();
     sqlx::query("reset role").execute(&mut *tx).await.unwrap();

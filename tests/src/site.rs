@@ -8,6 +8,7 @@
 
 mod client;
 mod mimerd;
+mod second;
 mod settings;
 mod shared;
 mod start;
@@ -19,6 +20,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 pub use client::{Person, Refused, Response};
+pub use second::Second;
 pub use start::{program, until_some};
 
 use mimerd::Mimerd;

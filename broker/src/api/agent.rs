@@ -16,7 +16,7 @@ use crate::{script_start, segment};
     responses((status = 200, description = "The highest number below which nothing is missing")))]
 pub(super) async fn segments(
     State(app): State<App>,
-    Extension(CallingNode(node)): Extension<CallingNode>,
+    Extension(CallingNode { node, .. }): Extension<CallingNode>,
     Body(batch): Body<Batch>,
 ) -> Result<Json<Acknowledged>, ApiError> {
     let mut tx = app.db.begin().await?;
@@ -32,11 +32,21 @@ pub(super) async fn segments(
     responses((status = 204, description = "All of them are kept")))]
 pub(super) async fn starts(
     State(app): State<App>,
-    Extension(CallingNode(node)): Extension<CallingNode>,
+    Extension(CallingNode { node, cluster }): Extension<CallingNode>,
     Body(told): Body<Starts>,
 ) -> Result<StatusCode, ApiError> {
+    // A token from before there were several clusters is the only one's.
+    let only = || app.clusters.only().map(|one| one.cluster.name.clone());
+    let Some(cluster) = cluster.or_else(only) else {
+        let message = format!(
+            "it is not known which cluster {node} is on; the operator makes its token anew with \
+             `mimerd add-node {node} --cluster NAME`, one of {}",
+            app.clusters.names()
+        );
+        return Err(ApiError::new(StatusCode::CONFLICT, "node_without_cluster", message));
+    };
     let mut tx = app.db.begin().await?;
-    let place = (app.config.cluster.name.as_str(), node.as_str());
+    let place = (cluster.as_str(), node.as_str());
     script_start::take_in(&mut tx, place, &told, app.clock.now()).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

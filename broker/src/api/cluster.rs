@@ -13,7 +13,8 @@ use slurm_wire::{Answer, Call, RefusalCode, SettingFault};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ApiError, Body, Path};
+use super::at_cluster::AtCluster;
+use super::{ApiError, Body, Path, Query};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::cluster::apply::{self, Outcome};
@@ -27,9 +28,14 @@ use crate::gateway::GatewayError;
 use crate::outbox;
 
 /// Lists the settings of Slurm that are not as the broker needs them; empty when all is well.
-#[utoipa::path(get, path = "/v1/cluster/settings", tag = "operation",
-    responses((status = 200, description = "Faults, a sentence each"), (status = 503)))]
-pub(super) async fn settings(State(app): State<App>) -> Result<Json<Vec<SettingFault>>, ApiError> {
+#[utoipa::path(get, path = "/v1/cluster/settings", tag = "operation", params(AtCluster),
+    responses((status = 200, description = "Faults, a sentence each"),
+        (status = 400, description = "There are several clusters: say which"), (status = 503)))]
+pub(super) async fn settings(
+    State(app): State<App>,
+    Query(at): Query<AtCluster>,
+) -> Result<Json<Vec<SettingFault>>, ApiError> {
+    let app = at.stand(&app)?;
     match app.gateway.call(&Call::CheckSettings).await? {
         Answer::Settings(faults) => Ok(Json(faults)),
         _ => Err(GatewayError::OutOfTurn.into()),
@@ -46,13 +52,17 @@ pub(super) struct Differences {
 }
 
 /// Lists what differs between what Slurm should have and what it has; changes nothing.
-#[utoipa::path(get, path = "/v1/cluster/diff", tag = "operation",
+#[utoipa::path(get, path = "/v1/cluster/diff", tag = "operation", params(AtCluster),
     responses((status = 200, description = "keep, and lines: object, name, field, expected, \
         actual, drift, can_apply, decides, sentence; empty when Slurm is as it should be"),
-        (status = 503)))]
-pub(super) async fn diff(State(app): State<App>) -> Result<Json<Differences>, ApiError> {
+        (status = 400, description = "There are several clusters: say which"), (status = 503)))]
+pub(super) async fn diff(
+    State(app): State<App>,
+    Query(at): Query<AtCluster>,
+) -> Result<Json<Differences>, ApiError> {
+    let app = at.stand(&app)?;
     let view = look(&app).await?;
-    Ok(Json(Differences { keep: app.config.cluster.keep, lines: view.lines }))
+    Ok(Json(Differences { keep: app.cluster.keep, lines: view.lines }))
 }
 
 /// Why Slurm is set as the broker has it.
@@ -69,34 +79,37 @@ const APPLY_FOR: TimeDelta = TimeDelta::seconds(60);
 const TURNS: u32 = 50;
 
 /// Sets Slurm as the broker has it, also where somebody changed it by hand.
-#[utoipa::path(post, path = "/v1/cluster/apply", tag = "operation",
+#[utoipa::path(post, path = "/v1/cluster/apply", tag = "operation", params(AtCluster),
     request_body = ApplyDifferences,
     responses((status = 200, description = "applied, failed (with error) and left: lines as in \
-        the diff"), (status = 409), (status = 422), (status = 503)))]
+        the diff"), (status = 400, description = "There are several clusters: say which"),
+        (status = 409), (status = 422), (status = 503)))]
 pub(super) async fn apply(
     State(app): State<App>,
     caller: Caller,
+    Query(at): Query<AtCluster>,
     Body(body): Body<ApplyDifferences>,
 ) -> Result<Json<Outcome>, ApiError> {
+    let app = at.stand(&app)?;
     if body.why.trim().is_empty() {
         let message = "say why: it is kept in the audit trail";
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "why_missing", message));
     }
-    if app.config.cluster.keep == Keep::Off {
+    if app.cluster.keep == Keep::Off {
         return Err(ApiError::new(
             StatusCode::CONFLICT,
             "cluster_not_kept",
-            "this installation keeps Slurm by hand; set cluster.keep to show or apply first",
+            "this installation keeps Slurm by hand; set clusters.keep to show or apply first",
         ));
     }
     let turn = turn(&app).await?;
     let view = look(&app).await?;
     let stamp = caller.stamp(app.clock.now(), None);
     let mut tx = app.db.begin().await?;
-    view.keep_in_mind(&mut tx, &app.config.cluster.name, &stamp).await?;
+    view.keep_in_mind(&mut tx, &app.cluster.name, &stamp).await?;
     // The reason is kept once, with this row, so that it can be erased once.
     let asked = caller.stamp(stamp.now, Some(&body.why));
-    let details = json!({ "cluster": app.config.cluster.name, "lines": view.lines.len() });
+    let details = json!({ "cluster": app.cluster.name, "lines": view.lines.len() });
     asked.audit(&mut tx, "cluster.apply_asked", ("cluster", Uuid::nil()), details).await?;
     tx.commit().await?;
     let until = stamp.now + APPLY_FOR;
@@ -109,7 +122,7 @@ pub(super) async fn apply(
 /// The right to write Slurm's policy; the keeper has it for a moment at a time.
 async fn turn(app: &App) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, ApiError> {
     for _ in 0..TURNS {
-        if let Some(turn) = keeper::lock(&app.db).await? {
+        if let Some(turn) = keeper::lock(app).await? {
             return Ok(turn);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -122,11 +135,17 @@ async fn turn(app: &App) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, A
 }
 
 /// Tells what the broker would make of the accounts, users and limits that Slurm has; read-only.
-#[utoipa::path(get, path = "/v1/cluster/import", tag = "operation",
+#[utoipa::path(get, path = "/v1/cluster/import", tag = "operation", params(AtCluster),
     responses((status = 200, description = "object, name, parent, users, limits, becomes \
-        (kept_already, fund, project, nothing) and advice"), (status = 409), (status = 503)))]
-pub(super) async fn import(State(app): State<App>) -> Result<Json<Vec<Found>>, ApiError> {
-    let cluster = &app.config.cluster;
+        (kept_already, fund, project, nothing) and advice"),
+        (status = 400, description = "There are several clusters: say which"),
+        (status = 409), (status = 503)))]
+pub(super) async fn import(
+    State(app): State<App>,
+    Query(at): Query<AtCluster>,
+) -> Result<Json<Vec<Found>>, ApiError> {
+    let app = at.stand(&app)?;
+    let cluster = &app.cluster;
     match app.gateway.call(&Call::ReadWholeCluster).await {
         Ok(Answer::Policy(policy)) => {
             Ok(Json(import::report(&policy, &cluster.account_root, &cluster.research_qos)))

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use quotas::tree;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -60,12 +61,19 @@ pub(super) async fn confirm(
     caller: Caller,
     Path(crisis_id): Path<Uuid>,
 ) -> Result<Json<Crisis>, ApiError> {
-    super::needs_preemption(&app)?;
     let mut tx = app.db.begin().await?;
+    let proposed = crisis::by_id(&mut tx, crisis_id).await?;
+    let projects = proposed.map(|crisis| crisis.project_ids).unwrap_or_default();
+    for on in app.clusters.iter() {
+        let there = tree::on_cluster(&mut tx, &on.cluster.name).await?;
+        if there.iter().any(|project| projects.contains(&project.project_id)) {
+            super::needs_preemption(on)?;
+        }
+    }
     let stamp = caller.stamp(app.clock.now(), None);
     let confirmed = crisis::confirm(&mut tx, crisis_id, caller.person_id, &stamp).await?;
     tx.commit().await?;
-    app.cluster_wake.notify_one();
+    app.clusters.wake();
     Ok(Json(confirmed))
 }
 
@@ -91,7 +99,7 @@ pub(super) async fn end(
     let stamp = caller.stamp(app.clock.now(), Some(&body.why));
     let ended = crisis::end(&mut tx, crisis_id, caller.person_id, &stamp).await?;
     tx.commit().await?;
-    app.cluster_wake.notify_one();
+    app.clusters.wake();
     Ok(Json(ended))
 }
 

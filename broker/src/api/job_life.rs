@@ -184,7 +184,7 @@ pub(super) async fn retry(
     let newest = newest(&mut tx, &caller, job_plan_id).await?;
     project::member_only(&mut tx, &caller, newest.project_id).await?;
     let stamp = caller.stamp(app.clock.now(), None);
-    let rules = (&*app.config, &app.settings);
+    let rules = (&*app.config, &app.clusters);
     let outcome = plan::retry(&mut tx, rules, (&newest, body.attempt_id), &stamp).await;
     app.metrics.admission(if outcome.is_ok() { "admitted" } else { "refused" });
     let admission = outcome.map_err(|error| ApiError::of_retry(error, language))?;

@@ -127,7 +127,7 @@ pub(super) async fn submit(
     let ask = body.ask(project_id, caller.person_id);
     let mut tx = app.db.begin().await?;
     let stamp = caller.stamp(app.clock.now(), None);
-    let outcome = plan::submit(&mut tx, (&app.config, &app.settings), &ask, &stamp).await;
+    let outcome = plan::submit(&mut tx, (&*app.config, &app.clusters), &ask, &stamp).await;
     app.metrics.admission(if outcome.is_ok() { "admitted" } else { "refused" });
     let admission = outcome.map_err(|error| ApiError::of_plan(error, language))?;
     tx.commit().await?;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{ApiError, Body, Path};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::gateway::GatewayError;
 
 /// A new pool.
 #[derive(Deserialize, ToSchema)]
@@ -146,10 +147,12 @@ pub(super) async fn set_share(
     Body(body): Body<SetShare>,
 ) -> Result<(StatusCode, Json<ShareShown>), ApiError> {
     let new = NewShare { pool_share_id: body.pool_share_id, pool_id, mode: body.share };
-    if matches!(new.mode, ShareMode::Guaranteed { .. }) {
-        super::needs_preemption(&app)?;
-    }
     let mut tx = app.db.begin().await?;
+    if matches!(new.mode, ShareMode::Guaranteed { .. }) {
+        let cluster = known(&mut tx, pool_id).await?.cluster;
+        let on = app.clusters.named(&cluster);
+        super::needs_preemption(on.ok_or(GatewayError::NotConfigured(cluster))?)?;
+    }
     pool::set_share(&mut tx, &new, &caller.stamp(app.clock.now(), None)).await?;
     tx.commit().await?;
     super::slurm_must_follow(&app);

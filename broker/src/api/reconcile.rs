@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{ApiError, Query};
+use super::{ApiError, Query, at_cluster};
 use crate::app::App;
 use crate::reconcile::{self, ReconcileError, Reconciliation, Stretch, StretchError};
 
@@ -19,16 +19,21 @@ pub(super) struct Within {
     from: Option<DateTime<Utc>>,
     /// The instant after the last; without it, now.
     until: Option<DateTime<Utc>>,
+    /// Slurm's name of the cluster; needed where the broker has several.
+    cluster: Option<String>,
 }
 
 /// Lists every difference with its cause and what to do; changes nothing. slurmdbd is asked once for
 /// each day, at the gateway's pace, so that this takes some seconds.
 #[utoipa::path(get, path = "/v1/reconciliation", tag = "record", params(Within),
-    responses((status = 200, body = Reconciliation), (status = 422), (status = 503)))]
+    responses((status = 200, body = Reconciliation),
+        (status = 400, description = "There are several clusters: say which"),
+        (status = 422), (status = 503)))]
 pub(super) async fn show(
     State(app): State<App>,
     Query(within): Query<Within>,
 ) -> Result<Json<Reconciliation>, ApiError> {
+    let app = at_cluster::stand(&app, within.cluster.as_deref())?;
     let stretch = Stretch::of(within.from, within.until, app.clock.now())?;
     Ok(Json(reconcile::reconcile(&app, stretch).await?))
 }

@@ -16,7 +16,12 @@ pub(crate) const COOKIE: &str = "mimer_session";
 
 /// The node whose agent calls.
 #[derive(Clone, Debug)]
-pub struct CallingNode(pub String);
+pub struct CallingNode {
+    /// Its name in Slurm.
+    pub node: String,
+    /// Its cluster; `None` for a token from before there were several, on whichever it is.
+    pub cluster: Option<String>,
+}
 
 /// Lets a request through only if the table says so.
 pub async fn authorize(
@@ -80,12 +85,13 @@ async fn admit_person(
 
 async fn admit_node(app: &App, request: &mut Request) -> Result<(), ApiError> {
     let token = bearer(request.headers()).ok_or_else(ApiError::not_logged_in)?;
-    let node =
-        sqlx::query_scalar!("select node from broker.node_token where digest = $1", digest(token))
-            .fetch_optional(&app.db)
-            .await?
-            .ok_or_else(ApiError::not_logged_in)?;
-    request.extensions_mut().insert(CallingNode(node));
+    let calling = sqlx::query_as!(
+        CallingNode,
+        "select node, cluster from broker.node_token where digest = $1",
+        digest(token)
+    );
+    let calling = calling.fetch_optional(&app.db).await?.ok_or_else(ApiError::not_logged_in)?;
+    request.extensions_mut().insert(calling);
     Ok(())
 }
 

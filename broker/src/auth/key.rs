@@ -65,21 +65,23 @@ impl AccessKey {
         Ok(())
     }
 
-    /// Keeps the key as a node's token; a new token replaces the node's old one.
+    /// Keeps the key as a node's token; a new token replaces the node's old one. Names of nodes are
+    /// unique among all clusters: their metered use is told apart by them.
     pub async fn keep_for_node(
         &self,
         tx: &mut PgConnection,
-        node: &str,
+        (cluster, node): (&str, &str),
         now: DateTime<Utc>,
     ) -> Result<(), sqlx::Error> {
         sqlx::query!("delete from broker.node_token where node = $1", node)
             .execute(&mut *tx)
             .await?;
         sqlx::query!(
-            "insert into broker.node_token (digest, node, made_at) values ($1, $2, $3)",
+            "insert into broker.node_token (digest, node, made_at, cluster) values ($1, $2, $3, $4)",
             digest(&self.0),
             node,
             now,
+            cluster,
         )
         .execute(tx)
         .await?;

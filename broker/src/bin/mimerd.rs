@@ -52,8 +52,11 @@ enum Command {
     },
     /// Make a node's token for its agent and print it once; an earlier one ends.
     AddNode {
-        /// The node's name in Slurm.
+        /// The node's name in Slurm; unique among all clusters.
         node: String,
+        /// Its cluster; needed where the configuration names several.
+        #[arg(long)]
+        cluster: Option<String>,
     },
 }
 
@@ -92,7 +95,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let wanted = RoleHeld { role, agency_id: agency };
             add_person(&config, &login, &name, wanted, TimeDelta::days(days.into())).await
         }
-        Command::AddNode { node } => add_node(&config, &node).await,
+        Command::AddNode { node, cluster } => add_node(&config, &node, cluster.as_deref()).await,
     }
 }
 
@@ -143,13 +146,19 @@ async fn add_person(
     Ok(())
 }
 
-async fn add_node(config: &Config, node: &str) -> anyhow::Result<()> {
+async fn add_node(config: &Config, node: &str, cluster: Option<&str>) -> anyhow::Result<()> {
+    let names: Vec<&str> = config.clusters.iter().map(|one| one.name.as_str()).collect();
+    let cluster = match (cluster, &names[..]) {
+        (Some(name), _) if names.contains(&name) => name,
+        (None, [only]) => only,
+        _ => anyhow::bail!("say which cluster {node} is on: --cluster with one of {names:?}"),
+    };
     let databases = Databases::open(config, Stay::Once).await?;
     let stamp = stamp();
     let token = AccessKey::draw();
     let mut tx = databases.app.begin().await?;
-    token.keep_for_node(&mut tx, node, stamp.now).await?;
-    let details = serde_json::json!({ "node": node });
+    token.keep_for_node(&mut tx, (cluster, node), stamp.now).await?;
+    let details = serde_json::json!({ "node": node, "cluster": cluster });
     stamp.audit(&mut tx, "node.token", ("node", record::id::fresh()), details).await?;
     tx.commit().await?;
     databases.close().await?;

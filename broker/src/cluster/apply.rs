@@ -56,7 +56,7 @@ pub async fn apply(
     if steps.is_empty() {
         return Ok(outcome);
     }
-    let cluster = &app.config.cluster.name;
+    let cluster = &app.cluster.name;
     let targets: Vec<(&Key, &Body)> =
         steps.iter().filter_map(|step| Some((&step.key, step.target.as_ref()?))).collect();
     let gone: Vec<&Key> =
@@ -85,11 +85,11 @@ pub async fn apply(
                 if nudged {
                     app.outbox_wake.notify_one();
                 }
-                app.metrics.cluster_write("done");
+                app.metrics.cluster_write(cluster, "done");
                 outcome.applied.extend(step.lines);
             }
             Err(error) => {
-                app.metrics.cluster_write("failed");
+                app.metrics.cluster_write(cluster, "failed");
                 silent = says_nothing(&error);
                 let error = told(&error);
                 outcome.failed.extend(
@@ -114,7 +114,10 @@ async fn write(app: &App, calls: &[Call]) -> Result<(), GatewayError> {
 /// True if there is no use in asking for more now.
 fn says_nothing(error: &GatewayError) -> bool {
     match error {
-        GatewayError::Unreachable(_) | GatewayError::Deadline(_) | GatewayError::Silent(_) => true,
+        GatewayError::Unreachable(_)
+        | GatewayError::Deadline(_)
+        | GatewayError::Silent(_)
+        | GatewayError::NotConfigured(_) => true,
         GatewayError::Refused(refusal) => refusal.code.retry_helps(),
         GatewayError::OutOfTurn => false,
     }

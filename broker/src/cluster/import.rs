@@ -174,7 +174,7 @@ fn qos(row: &QosRow, research_qos: &[String]) -> Found {
     } else {
         (
             Becomes::Nothing,
-            "It stays; name it in cluster.research_qos if its jobs may be made to give way.",
+            "It stays; name it in clusters.research_qos if its jobs may be made to give way.",
         )
     };
     Found {

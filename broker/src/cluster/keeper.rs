@@ -1,6 +1,6 @@
 //! The keeper: looks at Slurm's accounts, users, QOS and reservations, and writes what is pending.
 //!
-//! One keeper works at a time, whichever mimerd it is in: it holds an advisory lock of the database
+//! One keeper works at a time on a cluster, whichever mimerd it is in: it holds an advisory lock of the database
 //! for the length of a pass. What somebody changed in Slurm by hand it shows and leaves alone.
 
 #[cfg(test)]
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, Stamp};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::watch;
 
 use super::apply::{self, Outcome};
@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// The longest one pass writes.
 const PASS: TimeDelta = TimeDelta::seconds(60);
-/// The advisory lock of whoever writes Slurm's policy: "mimer cl" in ASCII.
+/// Seeds the advisory lock of whoever writes a cluster's policy: "mimer cl" in ASCII.
 const LOCK: i64 = 0x6d69_6d65_7220_636c;
 
 /// What a keeper has seen and said, so that it says it once.
@@ -54,7 +54,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut seen = Seen::default();
     let mut silent = false;
     while !*stop.borrow() {
-        if app.config.cluster.keep == Keep::Off {
+        if app.cluster.keep == Keep::Off {
             let _ = stop.changed().await;
             continue;
         }
@@ -70,7 +70,8 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             Err(error) => {
                 // Said once when it begins, not at every look while it lasts.
                 if !silent {
-                    tracing::warn!(error = format!("{error:#}"), "Slurm is not kept for now");
+                    let (cluster, error) = (&app.cluster.name, format!("{error:#}"));
+                    tracing::warn!(cluster, error, "Slurm is not kept for now");
                 }
                 silent = true;
                 pause = LOOK_AGAIN;
@@ -86,16 +87,16 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
 
 /// One look, and what follows from it.
 pub async fn pass(app: &App, seen: &mut Seen) -> anyhow::Result<Pass> {
-    let Some(turn) = lock(&app.db).await? else { return Ok(Pass::Busy) };
+    let Some(turn) = lock(app).await? else { return Ok(Pass::Busy) };
     let view = look(app).await?;
     let stamp = stamp(app);
     let mut tx = app.db.begin().await?;
-    view.keep_in_mind(&mut tx, &app.config.cluster.name, &stamp).await?;
+    view.keep_in_mind(&mut tx, &app.cluster.name, &stamp).await?;
     tx.commit().await?;
 
     let pending: Vec<Line> =
         view.lines.iter().filter(|line| !line.drift && line.can_apply).cloned().collect();
-    let outcome = match app.config.cluster.keep {
+    let outcome = match app.cluster.keep {
         Keep::Apply => apply::apply(app, &view, &pending, &stamp, app.clock.now() + PASS).await?,
         Keep::Show | Keep::Off => Outcome { left: vec![], ..Outcome::default() },
     };
@@ -104,17 +105,21 @@ pub async fn pass(app: &App, seen: &mut Seen) -> anyhow::Result<Pass> {
     Ok(Pass::Done(outcome))
 }
 
-/// The right to write Slurm's policy, until the transaction ends; `None` while another has it.
-pub async fn lock(db: &PgPool) -> Result<Option<Transaction<'static, Postgres>>, sqlx::Error> {
-    let mut turn = db.begin().await?;
-    let mine = try_lock(&mut turn).await?;
+/// The right to write the policy of the cluster that this App stands at, until the transaction ends;
+/// `None` while another has it.
+pub async fn lock(app: &App) -> Result<Option<Transaction<'static, Postgres>>, sqlx::Error> {
+    let mut turn = app.db.begin().await?;
+    let mine = try_lock(&mut turn, &app.cluster.name).await?;
     Ok(mine.then_some(turn))
 }
 
-async fn try_lock(turn: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "mine!""#, LOCK)
-        .fetch_one(turn)
-        .await
+async fn try_lock(turn: &mut PgConnection, cluster: &str) -> Result<bool, sqlx::Error> {
+    let asked = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended($1, $2)) as "mine!""#,
+        cluster,
+        LOCK,
+    );
+    asked.fetch_one(turn).await
 }
 
 fn stamp(app: &App) -> Stamp<'static> {
@@ -146,7 +151,7 @@ impl Seen {
             })
             .collect();
         let oldest = drift.values().min().map_or(0, |since| (now - *since).num_seconds());
-        app.metrics.cluster_differs(pending, drift.len(), oldest);
+        app.metrics.cluster_differs(&app.cluster.name, pending, drift.len(), oldest);
         self.drift = drift;
 
         let failed: BTreeSet<String> = outcome

@@ -47,13 +47,13 @@ pub async fn look(app: &App) -> Result<View, LookError> {
     let now = app.clock.now();
     // In this order, what another mimerd writes meanwhile, or a person decides, is told as pending
     // or not at all, and never as somebody's doing by hand.
-    let memory = memory::read(&mut *app.db.acquire().await?, &app.config.cluster.name).await?;
+    let memory = memory::read(&mut *app.db.acquire().await?, &app.cluster.name).await?;
     let Answer::Policy(policy) = app.gateway.call(&Call::ReadPolicy).await? else {
         return Err(GatewayError::OutOfTurn.into());
     };
     let actual = Actual::from_policy(*policy, now);
     let mut connection = app.db.acquire().await?;
-    let facts = read::facts(&mut connection, &app.config, now).await?;
+    let facts = read::facts(&mut connection, (&app.config, &app.cluster), now).await?;
     drop(connection);
     let wanted = wanted(&facts);
     let lines = diff(&wanted, &actual, &memory);

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::memory;
 use super::name;
 use super::object::Key;
-use crate::config::{Config, Keep};
+use crate::config::{Cluster, Keep};
 
 /// Names that the gateway is asked to submit with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,25 +26,24 @@ pub(crate) struct Place {
 /// operator has applied it, so that jobs run before that too.
 pub(crate) async fn place(
     tx: &mut PgConnection,
-    config: &Config,
+    cluster: &Cluster,
     of: &ProjectPlace,
 ) -> Result<Place, sqlx::Error> {
     let own = of.slurm_account.as_str();
-    if config.cluster.keep == Keep::Off {
+    if cluster.keep == Keep::Off {
         return Ok(Place { account: own.to_owned(), qos: None, reservation: None });
     }
     let account = name::project_account(own, of.fund_id, of.is_first_fund);
     let mut qos = Some(name::qos(&account));
     let mut reservation = of.is_set_aside.then(|| name::reservation(of.pool_id));
-    if config.cluster.keep == Keep::Show {
-        let cluster = &config.cluster.name;
+    if cluster.keep == Keep::Show {
         if let Some(name) = &qos
-            && !memory::has(tx, cluster, &Key::qos(name)).await?
+            && !memory::has(tx, &cluster.name, &Key::qos(name)).await?
         {
             qos = None;
         }
         if let Some(name) = &reservation
-            && !memory::has(tx, cluster, &Key::reservation(name)).await?
+            && !memory::has(tx, &cluster.name, &Key::reservation(name)).await?
         {
             reservation = None;
         }

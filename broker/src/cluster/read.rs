@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::facts::{Facts, FundFact, LimitFact, PoolFact, ProjectFact};
 use crate::accounts::{self, AccountError};
-use crate::config::Config;
+use crate::config::{Cluster, Config};
 use crate::{crisis, limit};
 
 /// Why what Slurm should have cannot be computed.
@@ -33,16 +33,16 @@ pub enum FactsError {
     Database(#[from] sqlx::Error),
 }
 
-/// Reads everything for the configured cluster as it is at `now`.
+/// Reads everything for one cluster as it is at `now`.
 pub async fn facts(
     tx: &mut PgConnection,
-    config: &Config,
+    (config, cluster): (&Config, &Cluster),
     now: DateTime<Utc>,
 ) -> Result<Facts, FactsError> {
-    let cluster = &config.cluster.name;
-    let pools = tree::pools_on_cluster(tx, cluster).await?;
-    let funds = tree::funds_on_cluster(tx, cluster).await?;
-    let projects = tree::on_cluster(tx, cluster).await?;
+    let name = &cluster.name;
+    let pools = tree::pools_on_cluster(tx, name).await?;
+    let funds = tree::funds_on_cluster(tx, name).await?;
+    let projects = tree::on_cluster(tx, name).await?;
     let limits = limits(use_limit::list(tx).await?);
     let crisis_projects = crisis::active_projects(tx, now).await?;
     let lowered_agencies = limit::lowered_agencies(tx, now).await?;
@@ -94,15 +94,15 @@ pub async fn facts(
         funds.into_iter().map(|fund| FundFact { fund_id: fund.fund_id, name: fund.name }).collect();
     Ok(Facts {
         now,
-        account_root: config.cluster.account_root.clone(),
-        research_qos: config.cluster.research_qos.iter().cloned().collect(),
+        account_root: cluster.account_root.clone(),
+        research_qos: cluster.research_qos.iter().cloned().collect(),
         funds,
         pools,
         projects,
         limits,
         crisis_projects,
         lowered_agencies,
-        normal_priority: config.cluster.qos_priority,
+        normal_priority: cluster.qos_priority,
     })
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn end_due(app: &App) -> anyhow::Result<()> {
     tx.commit().await?;
     if ended.iter().any(|crisis| crisis.active) {
         tracing::warn!("a crisis has ended; Slurm is put back to what it was");
-        app.cluster_wake.notify_one();
+        app.clusters.wake();
     }
     Ok(())
 }

@@ -39,11 +39,11 @@ pub struct TlsDoor {
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     /// The configuration names no way, or two.
-    #[error("[cluster] needs either gateway_socket or a section [cluster.gateway], not both")]
+    #[error("[[clusters]] needs either gateway_socket or a section [clusters.gateway], not both")]
     NotOne,
     /// A file is not there, or is not PEM of the right kind.
     #[error(
-        "{path} (cluster.gateway.{setting}) holds nothing to use: it must be a readable PEM file"
+        "{path} (clusters.gateway.{setting}) holds nothing to use: it must be a readable PEM file"
     )]
     File {
         /// The file.
@@ -54,10 +54,10 @@ pub enum DoorError {
         source: rustls::pki_types::pem::Error,
     },
     /// The name is no name.
-    #[error("cluster.gateway.server_name {0:?} is neither a DNS name nor an address")]
+    #[error("clusters.gateway.server_name {0:?} is neither a DNS name nor an address")]
     ServerName(String),
     /// The certificate and the key do not fit together, or the authority is none.
-    #[error("the files of [cluster.gateway] cannot be used together")]
+    #[error("the files of [clusters.gateway] cannot be used together")]
     Unusable(#[source] rustls::Error),
 }
 

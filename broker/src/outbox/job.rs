@@ -31,16 +31,16 @@ pub(super) async fn submit(
         if claimed.lease.tries == 1 {
             return Ok(Outcome::Done);
         }
-        return take_back(app, attempt.spec.ours()).await; // An earlier try may have left a job.
+        return take_back(app, &attempt.cluster, attempt.spec.ours()).await; // An earlier try may have left a job.
     }
-    match ask(app, &Call::Submit(Box::new(attempt.spec.clone()))).await {
+    match ask(app, &attempt.cluster, &Call::Submit(Box::new(attempt.spec.clone()))).await {
         Ok(Answer::Submitted(submitted)) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
             if attempt::lock(&mut tx, attempt_id).await?.is_over() {
                 drop(tx);
                 let job = OurJob { job_id: submitted.job_id, ..attempt.spec.ours() };
-                return take_back(app, job).await;
+                return take_back(app, &attempt.cluster, job).await;
             }
             if submitted.job_id != attempt.spec.job_id {
                 // Without the right to choose ids, the broker learns here which one Slurm chose.
@@ -61,7 +61,9 @@ pub(super) async fn submit(
                 && refusal.code == RefusalCode::NotKnownToSlurmYet
             {
                 // Its account, user or QOS is on its way: the keeper makes it, then Slurm takes it.
-                app.cluster_wake.notify_one();
+                if let Some(one) = app.clusters.named(&attempt.cluster) {
+                    one.wake.notify_one();
+                }
             }
             Ok(Outcome::Later(error.to_string()))
         }
@@ -71,8 +73,8 @@ pub(super) async fn submit(
 
 /// Cancels a job that came into Slurm after its attempt was over: the worker that submitted it had
 /// stalled for longer than Slurm remembers a job. One that is gone already is well.
-async fn take_back(app: &App, job: OurJob) -> anyhow::Result<Outcome> {
-    match ask(app, &Call::Cancel(job)).await {
+async fn take_back(app: &App, cluster: &str, job: OurJob) -> anyhow::Result<Outcome> {
+    match ask(app, cluster, &Call::Cancel(job)).await {
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         Ok(_) | Err(_) => Ok(Outcome::Done),
     }
@@ -111,7 +113,7 @@ pub(super) async fn release(
         return stop_for_permit(app, claimed, &attempt, &refused).await;
     }
     drop(connection);
-    match ask(app, &Call::Release(attempt.spec.ours())).await {
+    match ask(app, &attempt.cluster, &Call::Release(attempt.spec.ours())).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -159,7 +161,7 @@ pub(super) async fn cancel(
     if attempt.state.is_over() || never_sent(app, claimed, &attempt).await? {
         return Ok(Outcome::Done);
     }
-    match ask(app, &Call::Cancel(attempt.spec.ours())).await {
+    match ask(app, &attempt.cluster, &Call::Cancel(attempt.spec.ours())).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -205,7 +207,7 @@ pub(super) async fn cancel_stranger(app: &App, exception_id: Uuid) -> anyhow::Re
         return Ok(Outcome::Done);
     };
     let job_id = u32::try_from(found.slurm_job_id)?;
-    match ask(app, &Call::CancelStranger { job_id }).await {
+    match ask(app, &found.cluster, &Call::CancelStranger { job_id }).await {
         Ok(_) => Ok(Outcome::Done),
         Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::UnknownJob => {
             Ok(Outcome::Done)
@@ -220,7 +222,7 @@ pub(super) async fn nudge(app: &App, attempt_id: Uuid) -> anyhow::Result<Outcome
     if attempt.state != AttemptState::Released || attempt.cancel_wanted {
         return Ok(Outcome::Done);
     }
-    match ask(app, &Call::Nudge(attempt.spec.ours())).await {
+    match ask(app, &attempt.cluster, &Call::Nudge(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         // It started or ended meanwhile.
@@ -238,7 +240,7 @@ pub(super) async fn hold(
     if attempt.state >= AttemptState::Running || !attempt.held_back {
         return Ok(Outcome::Done);
     }
-    match ask(app, &Call::Hold(attempt.spec.ours())).await {
+    match ask(app, &attempt.cluster, &Call::Hold(attempt.spec.ours())).await {
         Ok(_) => Ok(Outcome::Done),
         Err(error) if error.retry_helps() => Ok(Outcome::Later(error.to_string())),
         Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::SlurmRefused => {

@@ -36,7 +36,7 @@ pub(super) async fn set_time_limit(
         return Ok(Outcome::Later("the job is not in Slurm yet".to_owned()));
     }
     let call = Call::SetTimeLimit { job: attempt.spec.ours(), time_limit_min };
-    match ask(app, &call).await {
+    match ask(app, &attempt.cluster, &call).await {
         Ok(_) => {
             let stamp = stamp(app, claimed);
             let mut tx = app.db.begin().await?;
@@ -79,7 +79,7 @@ pub(super) async fn follow_suspension(
         true => Call::Suspend(attempt.spec.ours()),
         false => Call::Resume(attempt.spec.ours()),
     };
-    let refused = match ask(app, &call).await {
+    let refused = match ask(app, &attempt.cluster, &call).await {
         Ok(_) => None,
         Err(error) if error.retry_helps() => return Ok(Outcome::Later(error.to_string())),
         Err(error) => Some(error.to_string()),
@@ -106,7 +106,7 @@ pub(super) async fn follow_suspension(
 /// Cancels a held job that a submission in doubt left behind, unless it has become the attempt's own.
 pub(super) async fn cancel_orphan(app: &App, job_id: u32, key: &str) -> anyhow::Result<Outcome> {
     let own = sqlx::query!(
-        r#"select slurm_job_id, queued_at is not null as "is_known!",
+        r#"select cluster, slurm_job_id, queued_at is not null as "is_known!",
                state in ('settled', 'cancelled', 'refused') as "is_over!"
            from broker.attempt where slurm_key = $1"#,
         key,
@@ -122,7 +122,7 @@ pub(super) async fn cancel_orphan(app: &App, job_id: u32, key: &str) -> anyhow::
         return Ok(Outcome::Later("the attempt's own job is not known yet".to_owned()));
     }
     let orphan = OurJob { job_id, key: key.to_owned() };
-    match ask(app, &Call::Cancel(orphan)).await {
+    match ask(app, &own.cluster, &Call::Cancel(orphan)).await {
         Ok(_) => Ok(Outcome::Done),
         Err(GatewayError::Refused(refusal)) if refusal.code == RefusalCode::UnknownJob => {
             Ok(Outcome::Done)

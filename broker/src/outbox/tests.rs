@@ -1,5 +1,6 @@
 //! The outbox on a real PostgreSQL: racing workers, leases, dead letters, cancellations.
 
+mod clusters;
 mod crash;
 mod doomed;
 mod load;
@@ -42,7 +43,7 @@ async fn want_one(db: &PgPool, effect: &Effect) {
 }
 
 async fn claim_at(db: &PgPool, takes: Takes, now: DateTime<Utc>) -> Option<Claimed> {
-    let in_line = claim(&mut db.acquire().await.unwrap(), takes, now).await.unwrap();
+    let in_line = claim(&mut db.acquire().await.unwrap(), (takes, "mimer"), now).await.unwrap();
     in_line.map(|in_line| in_line.read().unwrap())
 }
 

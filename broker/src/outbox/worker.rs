@@ -30,13 +30,20 @@ const RENEW_EVERY: Duration =
 
 /// Runs the configured number of workers until `stop` turns true.
 ///
-/// Half of them leave transfers alone: those take hours, a cancellation must not.
+/// Half of them leave transfers alone: those take hours, a cancellation must not. Where there are
+/// several clusters, each has one worker more of its own: a gateway that is there and says nothing keeps
+/// a worker until its deadline, and may so keep all the others at once.
 pub async fn run_workers(app: App, stop: watch::Receiver<bool>) {
     let mut workers = tokio::task::JoinSet::new();
     let count = app.config.duties.outbox_workers;
     for place in 0..count {
         let takes = if place < count / 2 { Takes::ShortOnly } else { Takes::Everything };
         workers.spawn(work(app.clone(), takes, stop.clone()));
+    }
+    if app.clusters.only().is_none() {
+        for here in app.each() {
+            workers.spawn(work(here, Takes::OwnCluster, stop.clone()));
+        }
     }
     while let Some(ended) = workers.join_next().await {
         // A worker that panicked has logged why. The duty ends with it, and mimerd says so.
@@ -46,10 +53,11 @@ pub async fn run_workers(app: App, stop: watch::Receiver<bool>) {
     }
 }
 
-/// Makes one call to Slurm on behalf of an effect.
-pub(super) async fn ask(app: &App, call: &Call) -> Result<Answer, GatewayError> {
+/// Makes one call to a cluster's Slurm on behalf of an effect. An effect on a cluster that is not in
+/// the configuration waits until it is.
+pub(super) async fn ask(app: &App, cluster: &str, call: &Call) -> Result<Answer, GatewayError> {
     point(Step::Asking).await;
-    let answer = app.gateway.call(call).await;
+    let answer = app.clusters.gateway(cluster)?.call(call).await;
     point(Step::Answered).await;
     answer
 }
@@ -84,7 +92,8 @@ async fn work(app: App, takes: Takes, mut stop: watch::Receiver<bool>) {
             Ok(true) => {}
             Ok(false) => {
                 tokio::select! {
-                    () = app.outbox_wake.notified() => {}
+                    // A bell rung for all must not wake one who may take nothing of it.
+                    () = app.outbox_wake.notified(), if takes != Takes::OwnCluster => {}
                     () = tokio::time::sleep(idle) => {}
                     _ = stop.changed() => {}
                 }
@@ -100,7 +109,8 @@ async fn work(app: App, takes: Takes, mut stop: watch::Receiver<bool>) {
 /// Carries out one effect, if one is due.
 pub(super) async fn one(app: &App, takes: Takes) -> anyhow::Result<bool> {
     let mut connection = app.db.acquire().await.context("connecting to the database")?;
-    let Some(in_line) = claim(&mut connection, takes, app.clock.now()).await? else {
+    let Some(in_line) = claim(&mut connection, (takes, &app.cluster.name), app.clock.now()).await?
+    else {
         return Ok(false);
     };
     let claimed = match in_line.read() {

@@ -158,8 +158,23 @@ async fn reader(
     Ok(if is_member { Reader::Member } else { Reader::Outsider })
 }
 
+/// Every cluster's settings, asked for at once: a silent one keeps nobody waiting twice.
+async fn settings(app: &App) -> Vec<(String, SettingsCheck)> {
+    let asked: Vec<_> = app
+        .each()
+        .into_iter()
+        .map(|here| (here.cluster.name.clone(), tokio::spawn(settings_of(here))))
+        .collect();
+    let mut settings = Vec::new();
+    for (name, asked) in asked {
+        let check = asked.await.unwrap_or_else(|no| SettingsCheck::NotChecked(no.to_string()));
+        settings.push((name, check));
+    }
+    settings
+}
+
 /// Slurm's settings as the gateway sees them now; a silent gateway is told, not hidden.
-async fn settings(app: &App) -> SettingsCheck {
+async fn settings_of(app: App) -> SettingsCheck {
     match app.gateway.call(&Call::CheckSettings).await {
         Ok(Answer::Settings(faults)) => {
             let faults = faults.into_iter().map(|fault| SettingFault {

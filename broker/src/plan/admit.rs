@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::need::{self, Need};
 use super::{PlanError, in_use, spec, write};
+use crate::app::Clusters;
 use crate::cluster;
 use crate::config::Config;
-use crate::settings::KnownSettings;
 
 /// What a person asks to run.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ pub(crate) async fn would_be_refused(
 /// is then answered as it was.
 pub async fn submit(
     tx: &mut PgConnection,
-    rules: (&Config, &KnownSettings),
+    rules: (&Config, &Clusters),
     ask: &Ask,
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {
@@ -118,7 +118,7 @@ pub async fn submit(
 /// until the first is committed, and has changed nothing when it finds it.
 async fn admit(
     tx: &mut PgConnection,
-    rules: (&Config, &KnownSettings),
+    rules: (&Config, &Clusters),
     ask: &Ask,
     stamp: &Stamp<'_>,
 ) -> Result<Option<Admission>, PlanError> {
@@ -144,14 +144,16 @@ pub(super) struct Prepared {
 /// Decides, and makes the job that Slurm is to be asked for. Changes nothing.
 pub(super) async fn prepare(
     tx: &mut PgConnection,
-    (config, settings): (&Config, &KnownSettings),
+    (config, clusters): (&Config, &Clusters),
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<Prepared, PlanError> {
     spec::check(ask)?;
     let (project, admitted) = decide(tx, ask, now).await?;
     spec::check_begin(ask, &admitted)?;
-    let faults = settings.against(project.data_class);
+    let cluster = &admitted.pool.cluster;
+    let here = clusters.named(cluster).ok_or_else(|| PlanError::NoSuchCluster(cluster.clone()))?;
+    let faults = here.settings.against(project.data_class);
     if !faults.is_empty() {
         return Err(PlanError::SettingsWrong(faults.join(" ")));
     }
@@ -161,8 +163,9 @@ pub(super) async fn prepare(
     let login = record::person::by_id(tx, ask.person_id).await?.and_then(|person| person.login);
     let login = login.as_deref().unwrap_or_default();
     let account = crate::accounts::find(&config.accounts.file, login, of.slug.as_str())?;
-    let place = cluster::place(tx, config, &of).await?;
-    let job = spec::job(config, (ask, &admitted), project.data_class, (&account, place), now);
+    let place = cluster::place(tx, &here.cluster, &of).await?;
+    let job =
+        spec::job(&here.cluster, (ask, &admitted), project.data_class, (&account, place), now);
     Ok(Prepared { project, admitted, job })
 }
 

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::admit::{self, Admission, Ask};
 use super::{PlanError, need, write};
+use crate::app::Clusters;
 use crate::config::Config;
-use crate::settings::KnownSettings;
 
 /// Reads a plan as it was asked; `None` if there is none by that id.
 pub(crate) async fn ask_of(
@@ -44,7 +44,7 @@ pub(crate) async fn ask_of(
 /// about to be: the caller sees to that.
 pub async fn again(
     tx: &mut PgConnection,
-    rules: (&Config, &KnownSettings),
+    rules: (&Config, &Clusters),
     job_plan_id: Uuid,
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {
@@ -54,7 +54,7 @@ pub async fn again(
 /// The same under an attempt's id that the caller has chosen.
 pub(super) async fn again_as(
     tx: &mut PgConnection,
-    rules: (&Config, &KnownSettings),
+    rules: (&Config, &Clusters),
     (job_plan_id, attempt_id): (Uuid, Uuid),
     stamp: &Stamp<'_>,
 ) -> Result<Admission, PlanError> {

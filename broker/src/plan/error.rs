@@ -36,6 +36,12 @@ pub enum PlanError {
     /// The cluster could not run the project's jobs as it must.
     #[error("Slurm is not set up for this project's jobs; the operator must mend it: {0}")]
     SettingsWrong(String),
+    /// The pool that would pay is on a cluster that mimerd does not speak to.
+    #[error(
+        "the pool that would pay is on cluster {0:?}, which is not in the broker's configuration; \
+         the operator must add it"
+    )]
+    NoSuchCluster(String),
     /// Tasks that no array has.
     #[error("an array has 1 to {MOST_TASKS} tasks, of which at least 1 runs at once")]
     BadTasks,
@@ -56,7 +62,7 @@ pub enum PlanError {
     #[expect(missing_docs, reason = "the sentence says it")]
     BeginsTooLate { begin_at: DateTime<Utc>, latest: DateTime<Utc> },
     /// The range of job ids is used up.
-    #[error("the broker has no Slurm job ids left; the operator must raise cluster.job_ids")]
+    #[error("the broker has no Slurm job ids left; the operator must raise clusters.job_ids")]
     NoJobIds,
     /// What the decision rests on could not be read.
     #[error("reading what the decision rests on")]
@@ -74,6 +80,7 @@ impl PlanError {
             | Self::NoSuchLink(_)
             | Self::Account(_)
             | Self::SettingsWrong(_)
+            | Self::NoSuchCluster(_)
             | Self::BadScript(_)
             | Self::BadName
             | Self::BadTasks

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::wish::{Newest, WishError};
 use super::{Admission, PlanError, Quote, again};
+use crate::app::Clusters;
 use crate::config::Config;
-use crate::settings::KnownSettings;
 
 /// Why a plan was not tried again.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ impl From<sqlx::Error> for RetryError {
 /// second finds the first one's attempt.
 pub async fn retry(
     tx: &mut PgConnection,
-    rules: (&Config, &KnownSettings),
+    rules: (&Config, &Clusters),
     (newest, attempt_id): (&Newest, Uuid),
     stamp: &Stamp<'_>,
 ) -> Result<Admission, RetryError> {

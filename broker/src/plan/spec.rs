@@ -10,7 +10,7 @@ use slurm_wire::{JobSpec, TaskArray};
 use super::{Ask, PlanError};
 use crate::accounts::PosixAccount;
 use crate::cluster::Place;
-use crate::config::Config;
+use crate::config::Cluster;
 
 /// Most tasks of an array. The gateway's bounds file may allow fewer, and says so by name.
 pub(super) const MOST_TASKS: i64 = 100_000;
@@ -72,7 +72,7 @@ pub(crate) fn rounded_wall_time_s(wall_time_s: i64) -> i64 {
 /// The job as the gateway will submit it, but for its id and its mark, which are drawn as it is
 /// written down.
 pub(super) fn job(
-    config: &Config,
+    cluster: &Cluster,
     (ask, admitted): (&Ask, &Admitted),
     data_class: DataClass,
     (account, place): (&PosixAccount, Place),
@@ -80,7 +80,7 @@ pub(super) fn job(
 ) -> JobSpec {
     let bounded = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
     let partition = match data_class {
-        DataClass::Confidential => config.cluster.confidential_partition.clone(),
+        DataClass::Confidential => cluster.confidential_partition.clone(),
         DataClass::Open => admitted.pool.partition.clone(),
     };
     let gpu_count = bounded(admitted.gpu_count);
@@ -104,7 +104,7 @@ pub(super) fn job(
         time_limit_min: bounded(rounded_wall_time_s(ask.wall_time_s) / 60),
         gpu_count,
         gpu_type: admitted.pool.gpu_type.clone(),
-        cpu_count: gpu_count.saturating_mul(config.cluster.cpus_per_gpu),
+        cpu_count: gpu_count.saturating_mul(cluster.cpus_per_gpu),
         memory_mib: None,
         work_dir: account.area.join("work").display().to_string(),
         script: ask.script.clone(),

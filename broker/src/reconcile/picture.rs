@@ -73,7 +73,7 @@ impl Picture {
 
 /// Takes the picture.
 pub(super) async fn take(app: &App, stretch: Stretch) -> Result<Picture, ReconcileError> {
-    let cluster = &app.config.cluster.name;
+    let cluster = &app.cluster.name;
     let begun_at = app.clock.now();
     let before = roll::open(&mut *app.db.acquire().await?, cluster, stretch.until()).await?;
     let mut desk = Desk::of(app);
@@ -121,7 +121,7 @@ pub(super) async fn take(app: &App, stretch: Stretch) -> Result<Picture, Reconci
 impl Picture {
     /// Everything of the broker's that belongs to what Slurm told, in one snapshot.
     async fn read_broker(&mut self, app: &App) -> Result<(), ReconcileError> {
-        let cluster = &app.config.cluster.name;
+        let cluster = &app.cluster.name;
         let mut tx = app.db.begin_with("begin isolation level repeatable read read only").await?;
         let db_indexes: Vec<i64> = self.records.keys().map(|key| key.cast_signed()).collect();
         let ends = (self.stretch.from(), self.stretch.until());

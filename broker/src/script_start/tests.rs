@@ -13,7 +13,7 @@ async fn told(stage: &Stage, attempt: &Attempt, seconds: &[i64]) {
     let at = |s: &i64| stage.app.clock.now() + TimeDelta::seconds(*s);
     let starts = seconds.iter().map(|s| ScriptStart { slurm_job_id, started_at: at(s) }).collect();
     let told = Starts { node: "node1".to_owned(), starts };
-    let place = (stage.app.config.cluster.name.as_str(), "node1");
+    let place = (stage.app.cluster.name.as_str(), "node1");
     let mut tx = stage.app.db.begin().await.unwrap();
     take_in(&mut tx, place, &told, stage.app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();

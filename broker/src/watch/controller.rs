@@ -33,7 +33,7 @@ pub(super) async fn take_in(
     if news.is_empty() {
         return Ok(true);
     }
-    let cluster = &app.config.cluster.name;
+    let cluster = &app.cluster.name;
     let mut of_asked: BTreeMap<u32, Vec<&JobRow>> = BTreeMap::new();
     for row in news {
         of_asked.entry(row.asked_id()).or_default().push(row);
@@ -99,7 +99,7 @@ async fn keep_waiting(app: &App, waiting: &[(&Watched, &JobRow)]) -> anyhow::Res
     if waiting.is_empty() {
         return Ok(());
     }
-    let cluster = &app.config.cluster.name;
+    let cluster = &app.cluster.name;
     let rows: Vec<_> = waiting.iter().map(|(_, row)| (row.asked_id(), json!(row))).collect();
     let attempt_ids: Vec<_> = waiting.iter().map(|(watched, _)| watched.attempt_id).collect();
     let reasons: HashMap<&Option<String>, Vec<uuid::Uuid>> =

@@ -7,6 +7,7 @@
 //! that a plan is never taken back and forgotten. Should the old job start at that very moment, what
 //! it takes is a late run of its grants, and it is cancelled.
 
+use std::collections::HashSet;
 use std::error::Error;
 
 use accounting::hold::{self, ReleaseReason};
@@ -28,13 +29,20 @@ const AT_ONCE: i64 = 100;
 /// Why an attempt is taken back.
 const REASON: &str = "a grant that was to pay for it ends before it could run";
 
-/// Takes back what can no longer run in time.
+/// Takes back what can no longer run in time on this App's cluster.
 pub(super) async fn look(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut connection = app.db.acquire().await?;
     let expired = hold::expired(&mut connection, now, AT_ONCE).await?;
+    let attempts: Vec<_> = expired.iter().map(|hold| hold.attempt_id).collect();
+    let here = sqlx::query_scalar!(
+        "select attempt_id from broker.attempt where attempt_id = any($1) and cluster = $2",
+        &attempts,
+        app.cluster.name,
+    );
+    let here: HashSet<Uuid> = here.fetch_all(&mut *connection).await?.into_iter().collect();
     drop(connection);
-    for hold in expired {
+    for hold in expired.iter().filter(|hold| here.contains(&hold.attempt_id)) {
         if let Err(error) = take_back(app, hold.attempt_id).await {
             tracing::error!(attempt.id = %hold.attempt_id, error = format!("{error:#}"),
                 "an attempt whose hold is up cannot be taken back");
@@ -96,7 +104,7 @@ async fn readmit(
     stamp: &Stamp<'_>,
 ) -> anyhow::Result<Result<Admission, PlanError>> {
     hold::release(&mut *tx, attempt.hold_id, ReleaseReason::Expired, stamp).await?;
-    let rules = (&*app.config, &app.settings);
+    let rules = (&*app.config, &app.clusters);
     match plan::again(tx, rules, attempt.job_plan_id, stamp).await {
         Err(error) if has_failed(&error) => Err(error.into()),
         answer => Ok(answer),
@@ -133,9 +141,10 @@ async fn give_up_lost_submissions(app: &App) -> anyhow::Result<()> {
            from broker.outbox o
                join broker.attempt a on a.attempt_id::text = o.effect->>'attempt_id'
            where o.effect->>'effect' = 'submit' and o.done_at is null and o.gave_up_at < $1
-             and a.state = 'admitted'
+             and a.state = 'admitted' and a.cluster = $2
            limit 20"#,
         now - patience,
+        app.cluster.name,
     )
     .fetch_all(&app.db)
     .await?;

@@ -24,9 +24,10 @@ pub(super) async fn want_cancelled(app: &App, strays: &[&JobRow]) -> anyhow::Res
                            and o.effect->>'key' = $1
                            and (o.effect->>'job_id')::bigint = $2) as "wanted!"
                from broker.attempt a join broker.job_plan p using (job_plan_id)
-               where a.slurm_key = $1"#,
+               where a.slurm_key = $1 and a.cluster = $3"#,
             key,
             i64::from(job_id),
+            app.cluster.name,
         )
         .fetch_optional(&mut *tx)
         .await?;

@@ -94,7 +94,8 @@ pub(super) async fn settle(
     let ids: HashSet<Uuid> = over.iter().map(|(_, line, _)| line.attempt_id).collect();
     waiting.waits.retain(|attempt_id, _| ids.contains(attempt_id));
     lost.keep_only(|attempt_id| ids.contains(attempt_id));
-    app.metrics.attempts_unsettled(i64::try_from(over.len()).unwrap_or(i64::MAX));
+    app.metrics
+        .attempts_unsettled(&app.cluster.name, i64::try_from(over.len()).unwrap_or(i64::MAX));
     if over.is_empty() {
         return Ok(());
     }
@@ -205,7 +206,7 @@ struct Told {
 
 impl Told {
     async fn of(app: &App, asked_ids: &[u32]) -> anyhow::Result<Self> {
-        let cluster = &app.config.cluster.name;
+        let cluster = &app.cluster.name;
         let mut connection = app.db.acquire().await?;
         let watched = roll::by_asked(&mut connection, cluster, asked_ids).await?;
         let mut kept: HashMap<u32, Vec<Kept>> = HashMap::new();

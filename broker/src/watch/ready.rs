@@ -14,8 +14,8 @@ use crate::plan::need::{self, Needs};
 /// How long after a cancellation went through Slurm is left to act on it.
 const CANCEL_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
 
-/// Wants a release for every submitted attempt that nothing holds back, and a cancellation for one whose
-/// needs can never be met.
+/// Wants a release for every submitted attempt on the cluster that nothing holds back, and a
+/// cancellation for one whose needs can never be met.
 ///
 /// Looked at without a lock, since ten thousand may wait; only what is ready is locked, and looked at
 /// once more. A link verified and a job accepted at the same moment are never both overlooked: the
@@ -28,8 +28,9 @@ pub(super) async fn want_releases(app: &App) -> anyhow::Result<()> {
                    where n.job_plan_id = a.job_plan_id) as "needs!"
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state = 'submitted' and a.cancel_reason is null and a.queued_at is not null
-             and a.held_back_by is null and a.kept_by is null
-           order by a.attempt_id"#
+             and a.held_back_by is null and a.kept_by is null and a.cluster = $1
+           order by a.attempt_id"#,
+        app.cluster.name,
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -131,14 +132,15 @@ pub(super) async fn want_cancels(app: &App) -> anyhow::Result<()> {
         r#"select a.attempt_id, p.trace_id
            from broker.attempt a join broker.job_plan p using (job_plan_id)
            where a.state in ('submitted', 'released', 'running')
-             and a.cancel_reason is not null and a.queued_at is not null
+             and a.cancel_reason is not null and a.queued_at is not null and a.cluster = $2
              and not exists (select from broker.outbox o
                  where o.effect->>'attempt_id' = a.attempt_id::text
                    and o.effect->>'effect' = 'cancel'
                    and (o.done_at is null or o.done_at > $1))
            order by a.attempt_id
            for update of a skip locked"#,
-        now - CANCEL_AGAIN_AFTER
+        now - CANCEL_AGAIN_AFTER,
+        app.cluster.name,
     )
     .fetch_all(&mut *tx)
     .await?;

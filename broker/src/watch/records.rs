@@ -59,10 +59,10 @@ impl Reading {
         self.read_at = Some(now);
         let (window, read_until) = self.step.next(mark.read_until, now);
         let Asked::Told(records) = self.ended(app, window).await? else { return Ok(()) };
-        let cluster = &app.config.cluster.name;
+        let cluster = &app.cluster.name;
         if self.take_in(app, &records).await? {
             mark::read_on(&mut *app.db.acquire().await?, cluster, read_until).await?;
-            app.metrics.records_behind(now - read_until);
+            app.metrics.records_behind(cluster, now - read_until);
             if read_until < now {
                 self.read_at = None; // There is more to catch up with.
                 return Ok(());
@@ -86,7 +86,7 @@ impl Reading {
         let Asked::Told(records) = self.ended(app, window).await? else { return Ok(()) };
         // What cannot be taken in is told in the log, and comes again on the next round.
         self.take_in(app, &records).await?;
-        let cluster = &app.config.cluster.name;
+        let cluster = &app.cluster.name;
         mark::read_again(&mut *app.db.acquire().await?, cluster, again_from).await?;
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Reading {
 
     /// Keeps what is news. Returns false if some of it could not be kept; it is told in the log.
     async fn take_in(&mut self, app: &App, records: &[JobRecord]) -> anyhow::Result<bool> {
-        let cluster = &app.config.cluster.name;
+        let cluster = &app.cluster.name;
         let news: Vec<&JobRecord> = records
             .iter()
             .filter(|record| self.seen.get(&record.db_index) != Some(&fingerprint(record)))

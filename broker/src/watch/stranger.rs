@@ -25,7 +25,7 @@ pub(super) async fn look(app: &App) -> anyhow::Result<()> {
 }
 
 async fn take_in(app: &App, job: &JobRow) -> anyhow::Result<()> {
-    let cluster = &app.config.cluster.name;
+    let cluster = &app.cluster.name;
     let stamp = Stamp {
         actor: Actor::Program("watcher"),
         now: app.clock.now(),

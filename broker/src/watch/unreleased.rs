@@ -86,7 +86,7 @@ pub(super) async fn look(
                    and (later.done_at is null or later.done_at > $2))"#,
         since,
         app.clock.now() - TOLD_WITHIN,
-        app.config.cluster.name,
+        app.cluster.name,
     )
     .fetch_all(&app.db)
     .await?;

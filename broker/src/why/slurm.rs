@@ -1,7 +1,8 @@
 //! What Slurm says: the person's association, and whether the partition may be used.
 
-use quotas::project;
+use quotas::{project, tree};
 use slurm_wire::{Answer, AssociationRow, Call};
+use sqlx::PgConnection;
 
 use super::{Finding, Station, Walker, text};
 use crate::accounts::{self, AccountError};
@@ -9,6 +10,8 @@ use crate::app::App;
 
 pub(super) async fn walk(app: &App, walker: &Walker) -> anyhow::Result<Vec<Finding>> {
     let mut connection = app.db.acquire().await?;
+    let here = cluster_of(&mut connection, app, walker).await?;
+    let app = here.as_ref().unwrap_or(app);
     let project = project::by_id(&mut connection, walker.project_id).await?;
     let person = record::person::by_id(&mut connection, walker.person_id).await?;
     drop(connection);
@@ -41,6 +44,35 @@ pub(super) async fn walk(app: &App, walker: &Walker) -> anyhow::Result<Vec<Findi
         blank(Station::Partition).told("slurm_settings_wrong", &faults.join(" "), &fix)
     };
     Ok(vec![association, partition])
+}
+
+/// The App at the cluster where the project's jobs go: that of the plan, or of its newest attempt, or the
+/// first that it has a grant on. `None` where none is known, or there is only one.
+async fn cluster_of(
+    tx: &mut PgConnection,
+    app: &App,
+    walker: &Walker,
+) -> Result<Option<App>, sqlx::Error> {
+    if app.clusters.only().is_some() {
+        return Ok(None);
+    }
+    let newest = sqlx::query_scalar!(
+        "select a.cluster from broker.attempt a join broker.job_plan p using (job_plan_id)
+         where p.project_id = $1 and ($2::uuid is null or p.job_plan_id = $2)
+         order by a.created_at desc limit 1",
+        walker.project_id,
+        walker.job_plan_id,
+    );
+    if let Some(name) = newest.fetch_optional(&mut *tx).await? {
+        return Ok(app.on(&name));
+    }
+    for here in app.each() {
+        let there = tree::on_cluster(&mut *tx, &here.cluster.name).await?;
+        if there.iter().any(|project| project.project_id == walker.project_id) {
+            return Ok(Some(here));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether Slurm has the user under one of the project's accounts.

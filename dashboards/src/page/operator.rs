@@ -50,14 +50,14 @@ fn attention(l: Language, view: &OperatorView) -> Markup {
     let counted = |text, count: usize| l.fill(text, &[("count", &count.to_string())]);
     let mut lines: Vec<(&str, String)> = Vec::new();
     lines.extend(crises::attention(l, &view.crises).into_iter().map(|line| ("#crises", line)));
-    match &view.settings {
-        SettingsCheck::NotChecked(_) => {
-            lines.push(("#settings", l.say(text::ATTENTION_NOT_CHECKED).to_owned()));
-        }
-        SettingsCheck::Checked(faults) if faults.is_empty() => {}
-        SettingsCheck::Checked(faults) => {
-            lines.push(("#settings", counted(text::ATTENTION_SETTINGS, faults.len())));
-        }
+    for (cluster, check) in &view.settings {
+        let line = match check {
+            SettingsCheck::NotChecked(_) => l.say(text::ATTENTION_NOT_CHECKED).to_owned(),
+            SettingsCheck::Checked(faults) if faults.is_empty() => continue,
+            SettingsCheck::Checked(faults) => counted(text::ATTENTION_SETTINGS, faults.len()),
+        };
+        let line = if view.settings.len() > 1 { format!("{cluster}: {line}") } else { line };
+        lines.push(("#settings", line));
     }
     if !view.exceptions.is_empty() {
         lines.push(("#exceptions", counted(text::ATTENTION_EXCEPTIONS, view.exceptions.len())));
@@ -98,24 +98,28 @@ fn jobs_now(l: Language, counts: &[JobCount]) -> Markup {
     }
 }
 
-fn settings(l: Language, check: &SettingsCheck) -> Markup {
+/// What each cluster's settings are; its name stands above where there are several.
+fn settings(l: Language, clusters: &[(String, SettingsCheck)]) -> Markup {
     html! {
         section aria-labelledby="settings" {
             h2 #settings { (l.say(text::SETTINGS)) }
-            @match check {
-                SettingsCheck::NotChecked(reason) => {
-                    p { (l.fill(text::SETTINGS_NOT_CHECKED, &[("reason", reason)])) }
-                },
-                SettingsCheck::Checked(faults) if faults.is_empty() => {
-                    p.quiet { (l.say(text::SETTINGS_GOOD)) }
-                },
-                SettingsCheck::Checked(faults) => { (fault_table(l, faults)) },
+            @for (place, (cluster, check)) in clusters.iter().enumerate() {
+                @if clusters.len() > 1 { h3 { (cluster) } }
+                @match check {
+                    SettingsCheck::NotChecked(reason) => {
+                        p { (l.fill(text::SETTINGS_NOT_CHECKED, &[("reason", reason)])) }
+                    },
+                    SettingsCheck::Checked(faults) if faults.is_empty() => {
+                        p.quiet { (l.say(text::SETTINGS_GOOD)) }
+                    },
+                    SettingsCheck::Checked(faults) => { (fault_table(l, faults, place)) },
+                }
             }
         }
     }
 }
 
-fn fault_table(l: Language, faults: &[SettingFault]) -> Markup {
+fn fault_table(l: Language, faults: &[SettingFault], place: usize) -> Markup {
     let head = [
         words(l, text::SETTING),
         words(l, text::EXPECTED),
@@ -123,8 +127,12 @@ fn fault_table(l: Language, faults: &[SettingFault]) -> Markup {
         words(l, text::FEATURE),
         words(l, text::WHAT_TO_DO),
     ];
+    let caption = match place {
+        0 => "settings-caption".to_owned(),
+        _ => format!("settings-caption-{place}"),
+    };
     part::table(
-        "settings-caption",
+        &caption,
         l.say(text::SETTINGS),
         &head,
         html! {

@@ -37,8 +37,8 @@ pub struct OperatorView {
     pub crises: Vec<CrisisLine>,
     /// Attempts that are not over, counted by state.
     pub jobs_now: Vec<JobCount>,
-    /// What the comparison with Slurm's settings found.
-    pub settings: SettingsCheck,
+    /// What the comparison with Slurm's settings found, by cluster.
+    pub settings: Vec<(String, SettingsCheck)>,
     /// What somebody has to look at.
     pub exceptions: Vec<ExceptionLine>,
     /// Effects that gave up.
@@ -161,8 +161,8 @@ impl ChainView {
 /// What the operator's page needs to be told: the database does not have it.
 #[derive(Clone, Debug)]
 pub struct ReadOperator<'a> {
-    /// What the gateway said of Slurm's settings.
-    pub settings: SettingsCheck,
+    /// What each cluster's gateway said of Slurm's settings.
+    pub settings: Vec<(String, SettingsCheck)>,
     /// Every sealed table of the product, as the sealer has them.
     pub sealed_tables: &'a [SealedTable],
     /// The instant of the figures.

@@ -105,14 +105,17 @@ pub(crate) fn operator() -> OperatorView {
             JobCount { state: "submitted".to_owned(), count: 3, gpu_count: 14 },
             JobCount { state: "running".to_owned(), count: 41, gpu_count: 196 },
         ],
-        settings: SettingsCheck::Checked(vec![SettingFault {
-            setting: "AccountingStorageEnforce".to_owned(),
-            expected: "associations,limits,qos,safe".to_owned(),
-            actual: "associations,limits".to_owned(),
-            feature: "the second fence around grants".to_owned(),
-            sentence: "Add `qos,safe` to AccountingStorageEnforce and restart slurmctld."
-                .to_owned(),
-        }]),
+        settings: vec![(
+            "mimer".to_owned(),
+            SettingsCheck::Checked(vec![SettingFault {
+                setting: "AccountingStorageEnforce".to_owned(),
+                expected: "associations,limits,qos,safe".to_owned(),
+                actual: "associations,limits".to_owned(),
+                feature: "the second fence around grants".to_owned(),
+                sentence: "Add `qos,safe` to AccountingStorageEnforce and restart slurmctld."
+                    .to_owned(),
+            }]),
+        )],
         exceptions: vec![
             ExceptionLine {
                 job_plan_id: None,
@@ -179,7 +182,7 @@ pub(crate) fn quiet_operator() -> OperatorView {
         kept: Vec::new(),
         crises: Vec::new(),
         jobs_now: Vec::new(),
-        settings: SettingsCheck::Checked(Vec::new()),
+        settings: vec![("berg".to_owned(), SettingsCheck::Checked(Vec::new()))],
         exceptions: Vec::new(),
         dead_letters: Vec::new(),
         chain: ChainView::default(),

@@ -18,7 +18,7 @@ use crate::site::{
 };
 
 async fn operator(tx: &mut PgConnection, site: &Site) -> OperatorView {
-    let settings = SettingsCheck::Checked(Vec::new());
+    let settings = vec![("berg".to_owned(), SettingsCheck::Checked(Vec::new()))];
     let ask = ReadOperator { settings, sealed_tables: &[], now: site.now };
     read::operator::read(tx, ask).await.expect("the page can be read")
 }

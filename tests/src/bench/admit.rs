@@ -206,7 +206,7 @@ impl Bench {
             trace_id: id::fresh(),
         };
         let mut tx = self.db.begin().await?;
-        let rules = (&*self.app.config, &self.app.settings);
+        let rules = (&*self.app.config, &self.app.clusters);
         plan::submit(&mut tx, rules, &ask, &stamp).await?;
         tx.commit().await?;
         Ok(())

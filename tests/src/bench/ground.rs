@@ -2,19 +2,13 @@
 //! its library, and the *simulated* gateway. No mimerd runs, so nothing else works meanwhile.
 
 use std::fmt::Write;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use broker::app::App;
 use broker::config::Config;
 use broker::database::{Databases, Stay};
-use broker::gateway::Gateway;
-use broker::metrics::Metrics;
-use broker::settings::KnownSettings;
 use record::Clock;
 use sqlx::{ConnectOptions, PgConnection};
-use tokio::sync::Notify;
 
 use crate::Workspace;
 use crate::fake_gateway::{FakeGateway, FakePlan};
@@ -39,7 +33,7 @@ impl Ground {
             "state_dir = '{dir}/state'\nlisten.address = '127.0.0.1:0'\n\
              accounts.file = '{dir}/accounts.toml'\n\
              duties.database_connections = {connections}\n\
-             [cluster]\nname = '{CLUSTER}'\ngateway_socket = '{dir}/gateway.sock'\n\
+             [[clusters]]\nname = '{CLUSTER}'\ngateway_socket = '{dir}/gateway.sock'\n\
              deadline_s = 60\njob_ids = [100000, 9999999]\nopen_partition = 'gpu'\n\
              confidential_partition = 'confidential'\nkeep = 'apply'\n\
              [staging]\nmover = '/nonexistent'\nsftp_key_file = '/nonexistent'\n\
@@ -51,17 +45,7 @@ impl Ground {
         databases.fit_job_ids(&config).await?;
         let socket = workspace.path().join("gateway.sock");
         let gateway = FakeGateway::start(&socket, FakePlan::default(), Clock::System)?;
-        let app = App {
-            gateway: Gateway::new(socket, Duration::from_secs(config.cluster.deadline_s)),
-            db: databases.app.clone(),
-            config: Arc::new(config),
-            clock: Clock::System,
-            settings: KnownSettings::default(),
-            health: broker::health::Health::default(),
-            metrics: Arc::new(Metrics::new()?),
-            outbox_wake: Arc::new(Notify::new()),
-            cluster_wake: Arc::new(Notify::new()),
-        };
+        let app = App::new(config, databases.app.clone(), Clock::System)?;
         Ok(Self { app, gateway, databases, workspace })
     }
 

@@ -91,7 +91,7 @@ pub(super) fn write_mimerd(
             metrics_address: format!("127.0.0.1:{}", mimerd.metrics_port()),
         },
         database,
-        cluster: ClusterPart {
+        clusters: vec![ClusterPart {
             name,
             gateway_socket: path(dir.join(WIRE)),
             job_ids: JOB_IDS,
@@ -100,7 +100,7 @@ pub(super) fn write_mimerd(
             account_root: "public".to_owned(),
             keep: places.keep.to_owned(),
             research_qos: vec!["normal".to_owned()],
-        },
+        }],
         accounts: AccountsPart { file: path(dir.join("accounts.toml")) },
         staging: StagingPart {
             mover: path(start::program("mimer-mover")?),
@@ -137,7 +137,7 @@ struct MimerdPart {
     listen: Listen,
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<DatabasePart>,
-    cluster: ClusterPart,
+    clusters: Vec<ClusterPart>,
     accounts: AccountsPart,
     staging: StagingPart,
     duties: BTreeMap<&'static str, i64>,
@@ -236,7 +236,10 @@ struct Agent {
 }
 
 /// The gateway's bounds file, root's alone.
-pub(super) fn write_gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<PathBuf> {
+pub(super) fn write_gateway(
+    cluster: &Cluster,
+    (dir, socket, areas): (&Path, &Path, &Path),
+) -> Result<PathBuf> {
     let path = |path: &Path| path.display().to_string();
     let bounds = Gateway {
         socket: path(socket),
@@ -255,7 +258,7 @@ pub(super) fn write_gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Res
             qos: Vec::new(),
             job_id_min: JOB_IDS[0],
             job_id_max: JOB_IDS[1],
-            work_dir_prefix: path(&cluster.areas_dir()),
+            work_dir_prefix: path(areas),
             max_gpus: 8,
             max_wall_time_min: 24 * 60,
             max_tasks: 100,

@@ -65,7 +65,7 @@ impl Default for Rest {
 async fn on(cluster: Cluster, rest: Rest) -> Result<Site> {
     let workspace = Workspace::create("site")?;
     let socket = workspace.path().join("gateway.sock");
-    let gateway = gateway(workspace.path(), &cluster, &socket).await?;
+    let gateway = gateway(&cluster, (workspace.path(), &socket, &cluster.areas_dir())).await?;
     let plan = Plan { slurm: Slurm::Real(Box::new(cluster)), gateway: Some(gateway), rest };
     finish(workspace, plan, vec![SIMULATED_NVML.to_owned()]).await
 }
@@ -133,9 +133,13 @@ async fn finish(workspace: Workspace, plan: Plan, simulated: Vec<String>) -> Res
     Ok(site)
 }
 
-/// Starts the real gateway with bounds for this cluster, and keeps it running.
-async fn gateway(dir: &Path, cluster: &Cluster, socket: &Path) -> Result<Supervised> {
-    let bounds = settings::write_gateway(dir, cluster, socket)?;
+/// Starts the real gateway with bounds for this cluster, and keeps it running: its files' directory, its
+/// socket, and where the projects' areas are.
+pub(super) async fn gateway(
+    cluster: &Cluster,
+    (dir, socket, areas): (&Path, &Path, &Path),
+) -> Result<Supervised> {
+    let bounds = settings::write_gateway(cluster, (dir, socket, areas))?;
     let (release, log) = (cluster.plan().release.clone(), dir.join("gateway.log"));
     let gateway = Supervised::start(move || {
         let mut command = release.gateway()?;

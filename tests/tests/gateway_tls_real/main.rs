@@ -98,7 +98,7 @@ impl Remote {
     /// mimerd's configuration with this way to Slurm in place of the socket.
     fn mimerd_config(&self, shown: &[PathBuf; 2]) -> Result<String> {
         let mut config: Table = std::fs::read_to_string(&self.config_file)?.parse()?;
-        let cluster = config["cluster"].as_table_mut().context("[cluster] is a table")?;
+        let cluster = config["clusters"][0].as_table_mut().context("[[clusters]] are tables")?;
         cluster.remove("gateway_socket");
         cluster.insert(
             "gateway".to_owned(),
@@ -117,7 +117,7 @@ impl Remote {
     fn client(&self, shown: &[PathBuf; 2]) -> Result<Gateway> {
         let file = self.dir.join("client.toml");
         std::fs::write(&file, self.mimerd_config(shown)?)?;
-        Ok(Gateway::of(&Config::read(&file)?.cluster)?)
+        Ok(Gateway::of(&Config::read(&file)?.clusters[0])?)
     }
 
     /// Callers that the gateway has counted as refused.

@@ -12,7 +12,7 @@ const GOOD: &str = r#"
 state_dir = "/var/lib/mimer"
 listen.address = "127.0.0.1:8443"
 accounts.file = "/etc/mimer/accounts.toml"
-[cluster]
+[[clusters]]
 name = "mimer"
 gateway_socket = "/run/mimer/gateway.sock"
 job_ids = [100000, 9999999]
@@ -27,14 +27,15 @@ outbox_workers = 8
 "#;
 
 /// One line of the good file, what stands there instead, and what the refusal must say.
-const BAD: [(&str, &str, &[&str]); 10] = [
-    ("[cluster]", "[cluster", &["line 5", "column"]),
+const BAD: [(&str, &str, &[&str]); 11] = [
+    ("[[clusters]]", "[cluster]", &["write [[clusters]] in place of [cluster]"]),
+    ("[[clusters]]", "[[clusters", &["line 5", "column"]),
     ("[duties]", "colour = 'red'\n[duties]", &["unknown field `colour`", "line 15"]),
     ("name = \"mimer\"", "", &["missing field `name`"]),
     ("outbox_workers = 8", "outbox_workers = 'many'", &["line 16", "expected"]),
     ("127.0.0.1:8443", "mimer.example.se", &["line 3", "socket address"]),
-    ("[100000, 9999999]", "[9, 5]", &["cluster.job_ids", "first <= last"]),
-    ("[100000, 9999999]", "[1, 99999999]", &["cluster.job_ids", "67108864"]),
+    ("[100000, 9999999]", "[9, 5]", &["clusters.job_ids", "first <= last"]),
+    ("[100000, 9999999]", "[1, 99999999]", &["clusters.job_ids", "67108864"]),
     ("\"/var/lib/mimer\"", "\"state\"", &["state_dir", "absolute path"]),
     ("outbox_workers = 8", "outbox_workers = 0", &["duties.outbox_workers", "at least 1"]),
     ("outbox_workers = 8", "database_connections = 8", &["outbox_workers + 4"]),

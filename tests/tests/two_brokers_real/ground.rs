@@ -116,7 +116,11 @@ impl Ground {
     /// The duties that one mimerd leads, as its metrics say.
     pub(crate) async fn led_by(&self, mimerd: usize) -> Result<Vec<&'static str>> {
         let metrics = self.site.metrics_of(mimerd).await?;
-        let leads = |duty: &&str| metrics.contains(&format!("mimerd_leads{{duty=\"{duty}\"}} 1\n"));
+        let leads = |duty: &&str| {
+            let of_duty = |line: &str| line.contains(&format!("duty=\"{duty}\""));
+            let lines = metrics.lines().filter(|line| line.starts_with("mimerd_leads{"));
+            lines.filter(|line| of_duty(line)).any(|line| line.ends_with(" 1"))
+        };
         Ok(DUTIES.into_iter().filter(leads).collect())
     }
 

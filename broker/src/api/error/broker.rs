@@ -30,6 +30,10 @@ impl From<AccountError> for ApiError {
 impl From<GatewayError> for ApiError {
     fn from(error: GatewayError) -> Self {
         tracing::warn!(error = chain(&error), "a call to Slurm failed");
+        if let GatewayError::NotConfigured(_) = error {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Self::new(status, "cluster_not_configured", error.to_string());
+        }
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "slurm_unavailable",

@@ -42,6 +42,9 @@ impl ApiError {
             PlanError::SettingsWrong(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "slurm_settings_wrong")
             }
+            PlanError::NoSuchCluster(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "cluster_not_configured")
+            }
             PlanError::NoJobIds => (StatusCode::SERVICE_UNAVAILABLE, "no_job_ids"),
         };
         Self::new(status, code, sentence)

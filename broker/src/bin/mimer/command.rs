@@ -91,8 +91,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     Reconcile(reconcile::Reconcile),
-    #[command(subcommand)]
-    Cluster(cluster::ClusterCommand),
+    Cluster(cluster::Cluster),
     #[command(subcommand)]
     Crisis(crisis::CrisisCommand),
     #[command(subcommand)]
@@ -206,7 +205,9 @@ mod tests {
             "grant supersede ID --to ID --motivation m",
             "overrun propose ID --gpu-hours 1 --kronor 25 --how write-off --motivation m",
             "overrun confirm ID",
-            "reconcile --from 2027-03-01 --until 2027-04-01",
+            "reconcile --from 2027-03-01 --until 2027-04-01 --cluster dal",
+            "cluster --cluster dal diff",
+            "cluster apply --why w --cluster dal",
         ] {
             assert!(typed(line).is_ok(), "{line}: {}", typed(line).unwrap_err());
         }

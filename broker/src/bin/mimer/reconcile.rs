@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::amount;
 use crate::client::VERDICT_LIMIT;
+use crate::cluster::in_query;
 use crate::failure::Failure;
 use crate::instant;
 use crate::session::{Ending, Session, read};
@@ -22,6 +23,9 @@ pub(crate) struct Reconcile {
     /// Day it is over: 2027-04-01 means midnight in Stockholm as that day begins [default: now].
     #[arg(long, value_name = "DATE", value_parser = instant::instant)]
     until: Option<DateTime<Utc>>,
+    /// Which cluster; needed where the broker has several.
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +68,8 @@ impl Reconcile {
         let named = ends.into_iter().filter_map(|(name, at)| {
             Some(format!("{name}={}", at?.to_rfc3339_opts(SecondsFormat::Secs, true)))
         });
-        let named: Vec<String> = named.collect();
+        let cluster = self.cluster.map(|name| format!("cluster={}", in_query(&name)));
+        let named: Vec<String> = named.chain(cluster).collect();
         let path = format!("/v1/reconciliation?{}", named.join("&"));
         let answer = session.client.get_within(&path, VERDICT_LIMIT).await?;
         let found: Reconciliation = read(&answer)?;

@@ -1,7 +1,5 @@
 //! The keeper on a real PostgreSQL and a Slurm that takes what it is told.
 
-use std::sync::Arc;
-
 use quotas::pool::share::{self, NewShare, ShareMode};
 use slurm_wire::RefusalCode;
 use sqlx::PgPool;
@@ -14,9 +12,7 @@ use crate::stage::{Stage, account_row, by, day};
 /// A stage whose Slurm is kept, with the operator's root account in it.
 async fn stage(db: &PgPool, keep: Keep) -> Stage {
     let mut stage = Stage::set(db).await;
-    let mut config = (*stage.app.config).clone();
-    config.cluster.keep = keep;
-    stage.app.config = Arc::new(config);
+    stage.keep(keep);
     stage.slurm.by_hand(|policy| policy.accounts.push(account_row("public", "root")));
     stage
 }
@@ -71,7 +67,7 @@ async fn what_is_only_shown_is_not_written(db: PgPool) {
     assert_eq!(stage.slurm.heard_writes(), 0);
     assert_eq!(lines(&stage).await.len(), 4);
     let text = stage.app.metrics.text().unwrap();
-    assert!(text.contains("mimerd_cluster_pending_lines 4"), "{text}");
+    assert!(text.contains("mimerd_cluster_pending_lines{cluster=\"mimer\"} 4"), "{text}");
 }
 
 #[sqlx::test(migrations = false)]
@@ -91,8 +87,8 @@ async fn a_change_by_hand_is_one_line_that_the_keeper_leaves_and_an_apply_mends(
     assert_eq!((line.name.as_str(), line.field.to_string().as_str()), (QOS, "minutes gres/gpu"));
     assert_eq!((line.expected.as_deref(), line.actual.as_deref()), (Some("6000"), Some("1000000")));
     let text = stage.app.metrics.text().unwrap();
-    assert!(text.contains("mimerd_cluster_drift_lines 1"), "{text}");
-    assert!(text.contains("mimerd_cluster_drift_age_seconds 90"), "{text}");
+    assert!(text.contains("mimerd_cluster_drift_lines{cluster=\"mimer\"} 1"), "{text}");
+    assert!(text.contains("mimerd_cluster_drift_age_seconds{cluster=\"mimer\"} 90"), "{text}");
 
     let written = stage.slurm.heard_writes();
     let view = look(&stage.app).await.unwrap();
@@ -220,7 +216,7 @@ async fn a_keeper_that_died_in_a_call_finds_its_own_doing(db: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn two_keepers_never_write_at_once(db: PgPool) {
     let stage = stage(&db, Keep::Apply).await;
-    let turn = lock(&db).await.unwrap().unwrap();
+    let turn = lock(&stage.app).await.unwrap().unwrap();
     assert!(matches!(pass(&stage.app, &mut Seen::default()).await.unwrap(), Pass::Busy));
     turn.rollback().await.unwrap();
     let passed = pass(&stage.app, &mut Seen::default()).await.unwrap();
@@ -250,9 +246,7 @@ async fn a_job_names_its_qos_once_slurm_is_known_to_have_it(db: PgPool) {
     let after = shown.attempt_at(AttemptState::Admitted).await;
     assert_eq!(after.spec.qos.as_deref(), Some(QOS));
 
-    let mut config = (*shown.app.config).clone();
-    config.cluster.keep = Keep::Off;
-    shown.app.config = Arc::new(config);
+    shown.keep(Keep::Off);
     let off = shown.attempt_at(AttemptState::Admitted).await;
     assert_eq!(off.spec.qos, None);
     let mut connection = db.acquire().await.unwrap();

@@ -245,7 +245,7 @@ async fn dying_before_the_commit_of_an_admission_leaves_nothing(db: PgPool) {
     let died = until_death(&stage.app, Some(at_commit), async move |app: App| {
         let mut tx = app.db.begin().await.unwrap();
         let stamp = by(person_id, app.clock.now());
-        let rules = (&*app.config, &app.settings);
+        let rules = (&*app.config, &app.clusters);
         plan::submit(&mut tx, rules, &mine, &stamp).await.unwrap();
         point(Step::Committing).await;
         tx.commit().await.unwrap();

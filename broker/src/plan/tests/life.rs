@@ -85,7 +85,7 @@ async fn try_again(
 ) -> Result<Admission, RetryError> {
     let mut tx = stage.app.db.begin().await?;
     let newest = wish::lock(&mut tx, job_plan_id).await?;
-    let rules = (&*stage.app.config, &stage.app.settings);
+    let rules = (&*stage.app.config, &stage.app.clusters);
     let stamp = by(stage.person_id, stage.app.clock.now());
     let admission = retry(&mut tx, rules, (&newest, attempt_id), &stamp).await?;
     tx.commit().await?;
@@ -125,7 +125,7 @@ async fn no_plan_has_two_attempts_that_are_both_wanted(db: PgPool) {
     let stage = Stage::set(&db).await;
     let attempt = stage.attempt_at(AttemptState::Submitted).await;
     let mut tx = db.begin().await.unwrap();
-    let rules = (&*stage.app.config, &stage.app.settings);
+    let rules = (&*stage.app.config, &stage.app.clusters);
     let stamp = by(stage.person_id, day(7, 1));
     let refused = again(&mut tx, rules, attempt.job_plan_id, &stamp).await.unwrap_err();
     assert!(format!("{:?}", refused).contains("attempt_one_wanted_of_plan"), "{refused:?}");
@@ -164,7 +164,7 @@ async fn a_plan_that_is_admitted_anew_stays_held(db: PgPool) {
     let newest = wish::lock(&mut tx, attempt.job_plan_id).await.unwrap();
     keep::hold(&mut tx, &newest, Keeper::Operator(id::fresh()), &stamp).await.unwrap();
     attempt::want_cancelled(&mut tx, attempt.attempt_id, "its grant ends").await.unwrap();
-    let rules = (&*stage.app.config, &stage.app.settings);
+    let rules = (&*stage.app.config, &stage.app.clusters);
     let anew = again(&mut tx, rules, attempt.job_plan_id, &stamp).await.unwrap();
     keep::carry_over(&mut tx, attempt.attempt_id, anew.attempt_id).await.unwrap();
     let newest = wish::lock(&mut tx, attempt.job_plan_id).await.unwrap();
