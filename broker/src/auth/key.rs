@@ -66,16 +66,20 @@ impl AccessKey {
     }
 
     /// Keeps the key as a node's token; a new token replaces the node's old one. Names of nodes are
-    /// unique among all clusters: their metered use is told apart by them.
+    /// unique among all clusters: their metered use is told apart by them. Returns the cluster that
+    /// the node was on until now.
     pub async fn keep_for_node(
         &self,
         tx: &mut PgConnection,
         (cluster, node): (&str, &str),
         now: DateTime<Utc>,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query!("delete from broker.node_token where node = $1", node)
-            .execute(&mut *tx)
-            .await?;
+    ) -> Result<Option<String>, sqlx::Error> {
+        let replaced = sqlx::query_scalar!(
+            "delete from broker.node_token where node = $1 returning cluster",
+            node
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         sqlx::query!(
             "insert into broker.node_token (digest, node, made_at, cluster) values ($1, $2, $3, $4)",
             digest(&self.0),
@@ -85,7 +89,7 @@ impl AccessKey {
         )
         .execute(tx)
         .await?;
-        Ok(())
+        Ok(replaced.flatten())
     }
 }
 

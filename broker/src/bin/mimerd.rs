@@ -157,11 +157,17 @@ async fn add_node(config: &Config, node: &str, cluster: Option<&str>) -> anyhow:
     let stamp = stamp();
     let token = AccessKey::draw();
     let mut tx = databases.app.begin().await?;
-    token.keep_for_node(&mut tx, (cluster, node), stamp.now).await?;
+    let before = token.keep_for_node(&mut tx, (cluster, node), stamp.now).await?;
     let details = serde_json::json!({ "node": node, "cluster": cluster });
     stamp.audit(&mut tx, "node.token", ("node", record::id::fresh()), details).await?;
     tx.commit().await?;
     databases.close().await?;
+    if let Some(before) = before.filter(|it| it != cluster) {
+        eprintln!(
+            "{node} was on the cluster {before} until now, and its token there is void; nodes must \
+             have different names on different clusters"
+        );
+    }
     println!("{}", token.reveal());
     Ok(())
 }
