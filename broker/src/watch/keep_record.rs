@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::raw::{self, Source};
+use super::run;
 
 /// A record and the observation that it was read in.
 #[derive(Clone, Debug)]
@@ -16,7 +17,8 @@ pub(super) struct Kept {
     pub(super) observation_id: Uuid,
 }
 
-/// Stores the record as it was told, and as the newest reading.
+/// Stores the record as it was told, and as the newest reading. One that has lost what it had told of
+/// the same run before is not taken for the newest.
 pub(super) async fn keep(
     tx: &mut PgConnection,
     cluster: &str,
@@ -26,6 +28,12 @@ pub(super) async fn keep(
     let asked_id = record.asked_id();
     let observation_id =
         raw::keep(&mut *tx, (Source::Slurmdbd, cluster), (asked_id, &json!(record)), now).await?;
+    if record.ended_at.is_some()
+        && !run::is_final(record)
+        && was_whole(&mut *tx, cluster, record).await?
+    {
+        return Ok(observation_id);
+    }
     sqlx::query!(
         "insert into broker.job_record (cluster, db_index, asked_id, observation_id, read_at)
          values ($1, $2, $3, $4, $5)
@@ -41,6 +49,26 @@ pub(super) async fn keep(
     .execute(tx)
     .await?;
     Ok(observation_id)
+}
+
+/// Whether the newest reading of the same run was whole.
+async fn was_whole(
+    tx: &mut PgConnection,
+    cluster: &str,
+    record: &JobRecord,
+) -> anyhow::Result<bool> {
+    let kept = sqlx::query_scalar!(
+        "select o.body
+         from broker.job_record r join broker.observation o using (observation_id)
+         where r.cluster = $1 and r.db_index = $2",
+        cluster,
+        record.db_index.cast_signed(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    let Some(kept) = kept else { return Ok(false) };
+    let kept: JobRecord = serde_json::from_value(kept).context("a record that was kept")?;
+    Ok(run::is_final(&kept) && kept.started_at == record.started_at)
 }
 
 /// The newest reading of every record of these jobs.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use record::{Actor, Stamp};
 use serde_json::json;
 use slurm_wire::JobRecord;
+use sqlx::PgConnection;
 
 use super::roll::Watched;
 use super::{keep_record, run, start};
@@ -27,8 +28,12 @@ pub(super) async fn take_in(
     attempt::lock(&mut tx, watched.attempt_id).await?;
     let observation_id = keep_record::keep(&mut tx, &watched.cluster, record, now).await?;
     if !run::is_final(record) {
+        let lost = lost_its_gpus(&mut tx, watched, record).await?;
         tx.commit().await?;
-        return Ok(());
+        return match lost {
+            Some(ended_at) => edited(app, watched, (record, 0, ended_at), &stamp).await,
+            None => Ok(()),
+        };
     }
     let Some(run) = run::of(&mut tx, record, observation_id).await? else {
         tx.commit().await?;
@@ -54,6 +59,21 @@ pub(super) async fn take_in(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// When the run ended of a record that was charged and tells of no GPU any more. slurmctld 22.05 may tell
+/// slurmdbd of a start once more after it was started anew, also of a job that is over by then.
+async fn lost_its_gpus(
+    tx: &mut PgConnection,
+    watched: &Watched,
+    record: &JobRecord,
+) -> anyhow::Result<Option<DateTime<Utc>>> {
+    let Some(ended_at) = record.ended_at.and_then(|at| DateTime::from_timestamp(at, 0)) else {
+        return Ok(None);
+    };
+    let key = record.db_index.cast_signed();
+    let runs = accounting::run::posted(tx, &watched.cluster, (ended_at, ended_at), &[key]).await?;
+    Ok(runs.iter().any(|run| run.db_index == key).then_some(ended_at))
 }
 
 /// A record that was charged reads otherwise now. Charges are facts: a person decides, and a

@@ -9,7 +9,7 @@ use crate::Cluster;
 use crate::site::ACCOUNT;
 
 const FORMAT: &str =
-    "JobIDRaw,JobName,Submit,Start,End,State,ExitCode,ElapsedRaw,AllocTRES,DBIndex";
+    "JobIDRaw,JobName,Submit,Start,End,State,ExitCode,ElapsedRaw,AllocTRES,ReqTRES,DBIndex";
 
 /// Job ids in one question.
 const AT_ONCE: usize = 200;
@@ -27,7 +27,11 @@ pub(super) struct Incarnation {
     pub(super) state: String,
     pub(super) exit_code: String,
     pub(super) elapsed_s: i64,
+    /// What it was given; what it had asked for, where slurmdbd has lost that.
     pub(super) gpus: i64,
+    /// slurmctld 22.05 may tell of a start once more after it was started anew, when the job is over and
+    /// holds nothing any more: slurmdbd's record then has a time and no GPUs.
+    pub(super) lost_its_gpus: bool,
     pub(super) db_index: String,
 }
 
@@ -43,13 +47,19 @@ impl Incarnation {
     fn parse(line: &str) -> Result<Self> {
         let unknown = || format!("sacct printed an unexpected line: {line}");
         let fields: Vec<&str> = line.split('|').collect();
-        let [job_id, name, submit, start, end, state, exit_code, elapsed, tres, db_index] =
+        let [job_id, name, submit, start, end, state, exit_code, elapsed, given, asked, db_index] =
             fields[..]
         else {
             anyhow::bail!(unknown());
         };
-        let gpus = tres.split(',').find_map(|tres| tres.strip_prefix("gres/gpu="));
+        let gpus_of =
+            |tres: &str| tres.split(',').find_map(|it| it.strip_prefix("gres/gpu=")?.parse().ok());
+        let elapsed_s = elapsed.parse().with_context(unknown)?;
+        let (given, asked) = (gpus_of(given), gpus_of(asked));
+        let lost_its_gpus = elapsed_s > 0 && given.is_none() && asked.is_some();
+        let gpus: Option<i64> = if lost_its_gpus { asked } else { given };
         Ok(Self {
+            lost_its_gpus,
             job_id: job_id.parse().with_context(unknown)?,
             name: name.into(),
             submit: submit.into(),
@@ -58,8 +68,8 @@ impl Incarnation {
             // "CANCELLED by 0" in its first word.
             state: state.split(' ').next().unwrap_or(state).into(),
             exit_code: exit_code.into(),
-            elapsed_s: elapsed.parse().with_context(unknown)?,
-            gpus: gpus.map_or(Ok(0), str::parse).with_context(unknown)?,
+            elapsed_s,
+            gpus: gpus.unwrap_or(0),
             db_index: db_index.into(),
         })
     }

@@ -207,6 +207,8 @@ impl Findings {
         }
         let endless = self.books.iter().filter(|row| !row.is_over());
         remarks.extend(endless.map(|row| format!("slurmdbd has no end of {row:?}")));
+        let lost = self.books.iter().filter(|row| row.lost_its_gpus);
+        remarks.extend(lost.map(|row| format!("slurmdbd has lost the GPUs of {row:?}")));
         let others: Vec<&u32> = self.shown.difference(second_starts).collect();
         if !others.is_empty() {
             remarks.push(format!(

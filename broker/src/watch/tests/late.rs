@@ -54,6 +54,36 @@ async fn a_row_that_was_edited_is_told_and_the_charge_stands(db: PgPool) {
     assert_eq!(exceptions(&stage).await.len(), 2);
 }
 
+/// slurmctld told slurmdbd of its start once more, when it held nothing any more (22.05).
+#[sqlx::test(migrations = false)]
+async fn a_row_that_lost_its_gpus_is_told_and_the_charge_stands(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let mut watcher = Watcher::default();
+    let (_, record) = settled(&stage, &mut watcher).await;
+    stage.slurm.has_records(vec![JobRecord { tres: [].into(), ..record }]);
+    watcher.look_for(&stage, 6).await;
+    Watcher::default().look_for(&stage, 6).await;
+    let [found] = exceptions(&stage).await.try_into().unwrap();
+    assert_eq!(found.kind, ExceptionKind::EditedRecord);
+    assert_eq!(stage.held_and_settled().await, (0, 120));
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_row_that_lost_its_gpus_before_it_was_charged_is_charged_as_it_was(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let mut watcher = Watcher::default();
+    let (attempt, row) = shown(&stage, AttemptState::Running, JobState::Running).await;
+    let record = record_of(&attempt, JobState::Completed);
+    stage.slurm.has_records(vec![record.clone()]);
+    watcher.look_for(&stage, 6).await;
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Running);
+    stage.slurm.has_records(vec![JobRecord { tres: [].into(), ..record }]);
+    stage.slurm.has_jobs(vec![JobRow { state: JobState::Completed, ..row }]);
+    watcher.look_for(&stage, 30).await;
+    assert_eq!(stage.state_of(&attempt).await, AttemptState::Settled);
+    assert_eq!(stage.held_and_settled().await, (0, 120));
+}
+
 /// The row is outside of what is read as it ends; the slow second reading comes by.
 #[sqlx::test(migrations = false)]
 async fn a_row_of_last_week_is_found_by_the_second_reading(db: PgPool) {
