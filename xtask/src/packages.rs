@@ -13,7 +13,7 @@ const fn package(name: &'static str, purpose: &'static str) -> Package {
 }
 
 /// Every package, in the order of README.
-pub(crate) const ALL: [Package; 18] = [
+pub(crate) const ALL: [Package; 19] = [
     package("build-essential", "C compiler and headers: the shim over libslurm, aws-lc"),
     package("libclang-dev", "bindgen reads Slurm's headers with it"),
     package("libslurm-dev", "Slurm's headers and library, for the gateway"),
@@ -21,6 +21,7 @@ pub(crate) const ALL: [Package; 18] = [
     package("slurmd", "Slurm's node daemon, in the testbed"),
     package("slurmdbd", "Slurm's accounting daemon, in the testbed"),
     package("slurm-client", "sbatch, sacct, scontrol: the tests' second opinion"),
+    package("slurmrestd", "Slurm's own API, beside which `bench submit` measures"),
     package("slurm-wlm-basic-plugins", "Slurm's plugins: munge, MCS, Lua, GPUs"),
     package("slurm-wlm-mysql-plugin", "slurmdbd's way to its database"),
     package("munge", "Slurm's authentication"),
