@@ -30,6 +30,7 @@ const TURN: Duration = Duration::from_secs(60);
 const SETTLES: Duration = Duration::from_secs(20);
 /// Two seconds between two looks, and an hour, which is none within a turn.
 const POLLS: [(&str, u64); 2] = [("with", 2_000), ("without", 3_600_000)];
+const DUTIES: &str = "[duties]";
 const BOUND: Duration = Duration::from_secs(1_800);
 /// The unit of `/proc/PID/stat`: a hundredth of a second on every Linux that Rust runs on.
 const TICKS_PER_S: f64 = 100.0;
@@ -44,14 +45,15 @@ pub async fn watch(is_small: bool) -> Result<Value> {
     drain(&site)?;
     fill(&site, &story, jobs).await?;
     let config = fs::read_to_string(site.config_file())?;
+    ensure!(config.contains(DUTIES), "mimerd's configuration has its {DUTIES}");
     let mut used: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
     let mut memory: BTreeMap<&str, f64> = BTreeMap::new();
     for round in 0..rounds {
         for (word, watch_ms) in POLLS {
             // Killed, not stopped: what it knew of Slurm is gone, and it begins with everything.
             site.kill_mimerd(0)?;
-            let duties = format!("{config}\n[duties]\nwatch_ms = {watch_ms}\n");
-            fs::write(site.config_file(), duties)?;
+            let duties = format!("{DUTIES}\nwatch_ms = {watch_ms}");
+            fs::write(site.config_file(), config.replace(DUTIES, &duties))?;
             site.start_mimerd(0).await?;
             tokio::time::sleep(SETTLES).await;
             let groups = groups(&mut site)?;
