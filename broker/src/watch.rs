@@ -27,6 +27,7 @@ mod start;
 mod stranger;
 #[cfg(test)]
 mod tests;
+mod unextended;
 mod unreleased;
 mod verdict;
 mod window;
@@ -154,7 +155,10 @@ impl Watcher {
         let forgotten_since = self.silence.answered(app.clock.now());
         let news = self.followed.take_in(changes);
         match controller::take_in(app, &mut self.followed, &news).await {
-            Ok(true) => unreleased::look(app, &self.followed, forgotten_since).await,
+            Ok(true) => {
+                unreleased::look(app, &self.followed, forgotten_since).await?;
+                unextended::look(app, &self.followed, forgotten_since).await
+            }
             // What was not taken in will not be told again: everything is asked for anew.
             Ok(false) => {
                 self.followed.forget();

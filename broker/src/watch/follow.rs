@@ -29,6 +29,7 @@ struct Known {
     state: JobState,
     is_under_way: bool,
     is_held: bool,
+    time_limit_min: Option<u32>,
 }
 
 /// One incarnation that slurmctld says is over, and that slurmdbd should have a record of.
@@ -93,6 +94,7 @@ impl Followed {
             state: job.state,
             is_under_way: !job.state.is_over() || job.completing,
             is_held: waits_held(job),
+            time_limit_min: job.time_limit_min,
         };
         self.rows.insert(job.job_id, known);
         self.of_asked.entry(asked_id).or_default().push(job.job_id);
@@ -142,6 +144,14 @@ impl Followed {
     pub(super) fn is_held(&self, asked_id: u32) -> bool {
         let rows = self.of_asked.get(&asked_id).into_iter().flatten();
         rows.filter_map(|job_id| self.rows.get(job_id)).any(|known| known.is_held)
+    }
+
+    /// The shortest limit of what waits or runs under this id.
+    pub(super) fn limit_min(&self, asked_id: u32) -> Option<u32> {
+        let rows = self.of_asked.get(&asked_id)?.iter();
+        let under_way =
+            rows.filter_map(|job_id| self.rows.get(job_id)).filter(|it| it.is_under_way);
+        under_way.filter_map(|known| known.time_limit_min).min()
     }
 
     /// How the job stands that was asked for under this id.

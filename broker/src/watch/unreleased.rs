@@ -24,7 +24,7 @@ const SAVED_WITHIN: TimeDelta = TimeDelta::seconds(15);
 /// How long after it answered again the first looks at it come.
 const SEEN_WITHIN: TimeDelta = TimeDelta::seconds(60);
 /// What was followed may be some seconds old: a release is not missed before that.
-const TOLD_WITHIN: TimeDelta = TimeDelta::seconds(3);
+pub(super) const TOLD_WITHIN: TimeDelta = TimeDelta::seconds(3);
 
 /// When slurmctld answered, and how long it last did not.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,4 +1,4 @@
-//! What slurmctld acknowledged and had not saved when it died: an end, and a release.
+//! What slurmctld acknowledged and had not saved when it died: an end, a release, a longer limit.
 
 use std::sync::Arc;
 
@@ -94,6 +94,67 @@ async fn released(db: &PgPool, stage: &Stage, attempt: &Attempt) {
     .bind(record::id::fresh())
     .bind(serde_json::json!({ "effect": "release", "attempt_id": attempt.attempt_id }))
     .bind(stage.app.clock.now())
+    .execute(db)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_longer_limit_that_slurmctld_forgot_is_told_again(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (attempt, row) = shown(&stage, AttemptState::Running, JobState::Running).await;
+    let limit = attempt.spec.time_limit_min;
+    let row_with = |time_limit_min| JobRow { time_limit_min: Some(time_limit_min), ..row.clone() };
+    stage.slurm.has_jobs(vec![row_with(limit)]);
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 1).await;
+    extended(&db, &stage, &attempt, limit + 60).await;
+    stage.slurm.has_jobs(vec![row_with(limit + 60)]);
+    watcher.look_for(&stage, 6).await;
+    assert_eq!(stage.waiting("set_time_limit").await, 0, "slurmctld has it");
+    stage.slurm.has_jobs(vec![row_with(limit)]);
+    watcher.look_for(&stage, 3).await;
+    assert_eq!(stage.waiting("set_time_limit").await, 1);
+    watcher.look_for(&stage, 3).await;
+    assert_eq!(stage.waiting("set_time_limit").await, 1, "once is enough");
+    assert_eq!(stage.told("attempt.extension_lost").await, 1);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_limit_that_somebody_lowered_by_hand_stays(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (attempt, row) = shown(&stage, AttemptState::Running, JobState::Running).await;
+    let limit = attempt.spec.time_limit_min;
+    let row_with = |time_limit_min| JobRow { time_limit_min: Some(time_limit_min), ..row.clone() };
+    extended(&db, &stage, &attempt, limit + 60).await;
+    stage.slurm.has_jobs(vec![row_with(limit + 60)]);
+    let mut watcher = Watcher::default();
+    watcher.look_for(&stage, 100).await;
+    stage.slurm.has_jobs(vec![row_with(limit)]);
+    watcher.look_for(&stage, 10).await;
+    assert_eq!(stage.waiting("set_time_limit").await, 0);
+}
+
+/// Slurm acknowledged a longer limit just now.
+async fn extended(db: &PgPool, stage: &Stage, attempt: &Attempt, limit_min: u32) {
+    let now = stage.app.clock.now();
+    sqlx::query(
+        "insert into broker.extension (extension_id, attempt_id, extra_s, gpu_seconds, usek,
+             wanted_by, wanted_at, granted_at)
+         values ($1, $2, 3600, 3600, 0, $1, $3, $3)",
+    )
+    .bind(record::id::fresh())
+    .bind(attempt.attempt_id)
+    .bind(now)
+    .execute(db)
+    .await
+    .unwrap();
+    sqlx::query(
+        "update broker.attempt set spec = spec || jsonb_build_object('time_limit_min', $2::bigint)
+         where attempt_id = $1",
+    )
+    .bind(attempt.attempt_id)
+    .bind(i64::from(limit_min))
     .execute(db)
     .await
     .unwrap();
