@@ -19,7 +19,8 @@ use crate::database;
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 /// A digest of each of the broker's tables. Left out are the tables that move by themselves (seals,
-/// metered segments, what the keeper remembers of Slurm) and what the outbox notes about its tries.
+/// metered segments, what the keeper remembers of Slurm, how far the watcher has read) and what the
+/// outbox notes about its tries.
 const TABLES: &str = r#"
     select table_schema || '.' || table_name,
         md5(query_to_xml(
@@ -30,7 +31,7 @@ const TABLES: &str = r#"
     where table_schema in ('record', 'accounting', 'quotas', 'staging', 'broker')
         and table_schema || '.' || table_name
             not in ('record.seal', 'broker.segment', 'broker.segment_mark',
-                'broker.cluster_applied')"#;
+                'broker.cluster_applied', 'broker.records_mark')"#;
 
 /// How much mimerd's own duties have done: the keeper, the end of grants and holds.
 const DONE_BY_PROGRAMS: &str = "select count(*) from record.audit where actor_program is not null";
