@@ -3,19 +3,26 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use record::Clock;
 use serde_json::json;
-use testbed::site::ACCOUNT;
+use testbed::poll;
+use testbed::site::{ACCOUNT, text};
 use uuid::Uuid;
 
-use crate::rig::Rig;
+use crate::rig::{BOUND, Rig};
 use crate::sacct::{agrees, settles};
 
-/// A job that has a node for itself; returns its plan once it runs.
+/// A job that has a node for itself; returns its plan once it has run for two seconds, so that it has
+/// taken something whatever ends it.
 pub(crate) async fn whole_node(rig: &Rig) -> Result<Uuid> {
     let plan = rig.plan("sleep 600", json!({ "gpu_count": 8, "wall_time_s": 900 })).await?;
-    rig.until(plan, &["running"]).await?;
+    let attempt = rig.until(plan, &["running"]).await?;
+    let started_at: DateTime<Utc> = text(&attempt, "started_at")?.parse()?;
+    poll::until("a job to have run for two seconds", BOUND, async || {
+        Ok(Clock::System.now() - started_at >= TimeDelta::seconds(2))
+    })
+    .await?;
     Ok(plan)
 }
 
