@@ -3,26 +3,22 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use record::Clock;
 use serde_json::json;
-use testbed::poll;
-use testbed::site::{ACCOUNT, text};
+use testbed::site::ACCOUNT;
 use uuid::Uuid;
 
-use crate::rig::{BOUND, Rig};
+use crate::going_on::after_s;
+use crate::rig::Rig;
 use crate::sacct::{agrees, settles};
 
 /// A job that has a node for itself; returns its plan once it has run for two seconds, so that it has
 /// taken something whatever ends it.
 pub(crate) async fn whole_node(rig: &Rig) -> Result<Uuid> {
     let plan = rig.plan("sleep 600", json!({ "gpu_count": 8, "wall_time_s": 900 })).await?;
-    let attempt = rig.until(plan, &["running"]).await?;
-    let started_at: DateTime<Utc> = text(&attempt, "started_at")?.parse()?;
-    poll::until("a job to have run for two seconds", BOUND, async || {
-        Ok(Clock::System.now() - started_at >= TimeDelta::seconds(2))
-    })
-    .await?;
+    rig.until(plan, &["running"]).await?;
+    after_s(rig, plan, 2).await?;
     Ok(plan)
 }
 
