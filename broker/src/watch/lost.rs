@@ -17,6 +17,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::roll::Watched;
+use super::settle;
 use crate::app::App;
 use crate::exception::{self, ExceptionKind, Found};
 use crate::outbox::{self, Effect};
@@ -106,7 +107,8 @@ pub(super) async fn resubmit(
         has_run, "Slurm lost a job; submitting it again");
     if has_run {
         tell(&mut tx, watched, &stamp).await?;
-        end_assignments(&mut tx, watched.attempt_id, unknown_since).await?;
+        // What nobody knows holds no GPU.
+        settle::end_assignments(&mut tx, watched, unknown_since).await?;
     }
     let effect = Effect::Submit { attempt_id: watched.attempt_id };
     outbox::want(&mut tx, &effect, trace_id, now).await?;
@@ -158,23 +160,6 @@ async fn tell(
         }),
     };
     exception::keep(tx, &found, stamp).await?;
-    Ok(())
-}
-
-/// What nobody knows holds no GPU.
-async fn end_assignments(
-    tx: &mut PgConnection,
-    attempt_id: Uuid,
-    unknown_since: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update broker.assignment set until_at = greatest(from_at, $2)
-         where attempt_id = $1 and until_at is null",
-        attempt_id,
-        unknown_since,
-    )
-    .execute(tx)
-    .await?;
     Ok(())
 }
 

@@ -105,7 +105,7 @@ fn most_starts(runs: &[hold::NewRun]) -> i32 {
 }
 
 /// What is over holds no GPU, whatever was seen of its end.
-async fn end_assignments(
+pub(super) async fn end_assignments(
     tx: &mut PgConnection,
     watched: &Watched,
     ended_at: chrono::DateTime<chrono::Utc>,
