@@ -17,7 +17,7 @@ pub mod wish;
 mod write;
 
 pub(crate) use admit::would_be_refused;
-pub use admit::{Admission, Ask, Quote, quote, submit};
+pub use admit::{Admission, Ask, Quote, begin, quote, submit};
 pub use again::again;
 pub(crate) use again::ask_of;
 pub use error::PlanError;

@@ -125,7 +125,7 @@ pub(super) async fn submit(
     Body(body): Body<SubmitPlan>,
 ) -> Result<(StatusCode, Json<PlanAdmitted>), ApiError> {
     let ask = body.ask(project_id, caller.person_id);
-    let mut tx = app.db.begin().await?;
+    let mut tx = plan::begin(&app.db).await?;
     let stamp = caller.stamp(app.clock.now(), None);
     let outcome = plan::submit(&mut tx, (&*app.config, &app.clusters), &ask, &stamp).await;
     app.metrics.admission(if outcome.is_ok() { "admitted" } else { "refused" });

@@ -8,7 +8,7 @@ use quotas::tree;
 use record::{GpuSeconds, MicroSek, Stamp};
 use serde_json::json;
 use slurm_wire::JobSpec;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::need::{self, Need};
@@ -70,6 +70,14 @@ pub struct Admission {
     pub quote: Quote,
     /// True if the same plan was sent before.
     pub repeated: bool,
+}
+
+/// Begins a transaction for [`submit`].
+///
+/// Its statements find everything by its key, and PostgreSQL would spend as long on planning them for
+/// each value anew as on running them: here it plans each once for a connection.
+pub async fn begin(db: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    db.begin_with("begin; set local plan_cache_mode = force_generic_plan").await
 }
 
 /// Says what a plan would cost, or why it would be refused. Changes nothing.

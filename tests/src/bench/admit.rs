@@ -205,7 +205,7 @@ impl Bench {
             why: None,
             trace_id: id::fresh(),
         };
-        let mut tx = self.db.begin().await?;
+        let mut tx = plan::begin(&self.db).await?;
         let rules = (&*self.app.config, &self.app.clusters);
         plan::submit(&mut tx, rules, &ask, &stamp).await?;
         tx.commit().await?;

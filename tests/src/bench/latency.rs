@@ -1,5 +1,7 @@
 //! From the API call to Slurm's acceptance: the whole way through decision, hold, outbox, gateway.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use record::{Clock, id};
@@ -11,6 +13,7 @@ use crate::story::{Plan, Story, TERMS};
 
 /// Plans per client.
 const PLANS: usize = 20;
+const BOUND: Duration = Duration::from_secs(120);
 
 /// Measures with 1 and with 16 clients.
 pub async fn latency() -> Result<Value> {
@@ -18,6 +21,7 @@ pub async fn latency() -> Result<Value> {
     let story = Story::begin(&site, &TERMS).await?;
     // A link that never gets verified keeps every job held, so that nothing runs meanwhile.
     let link_id = hopeless_link(&story).await?;
+    story.people.until_kept(&site, BOUND).await?;
     let mut one = round(&site, &story, link_id, 1).await?;
     let mut sixteen = round(&site, &story, link_id, 16).await?;
     site.stop().await?;

@@ -26,7 +26,7 @@ use restd::Restd;
 /// Rounds in which every way takes its turn.
 const ROUNDS: usize = 5;
 /// Submissions of each way in one turn.
-const JOBS: u32 = 120;
+const JOBS: u32 = 240;
 /// The first id of a job of the bench's own; the broker's own sequence stays below.
 const FIRST_ID: u32 = 200_000;
 

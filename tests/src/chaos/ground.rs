@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::evidence::{self, Evidence};
 use crate::ClusterPlan;
 use crate::proxy::Proxy;
-use crate::site::{ACCOUNT, PROJECT, Person, Site, number, until_some};
+use crate::site::{ACCOUNT, PROJECT, Person, Site, number};
 use crate::story::{PRICE_USEK, People};
 
 /// How long Slurm may take to be as the grant says.
@@ -62,12 +62,7 @@ impl Ground {
         let ground = Self { proxy, site, people, project_id: id::fresh() };
         ground.set_up_capacity().await?;
         ground.ask_and_grant().await?;
-        until_some(&ground.site, "Slurm to be as the broker wants it", BOUND, async || {
-            let diff = ground.people.operator.get("/v1/cluster/diff").await?;
-            let lines = diff["lines"].as_array().context("the diff has lines")?;
-            Ok(lines.is_empty().then_some(()))
-        })
-        .await?;
+        ground.people.until_kept(&ground.site, BOUND).await?;
         Ok(ground)
     }
 

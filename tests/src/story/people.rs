@@ -1,11 +1,13 @@
 //! Who is in the story. Each has one role; deciding, operating and asking are kept apart.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use record::id;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::site::{Person, Site};
+use crate::site::{Person, Site, until_some};
 
 /// The people, each with a key.
 #[derive(Clone, Debug)]
@@ -48,6 +50,16 @@ impl People {
             finance: site.person("frida", "finance", None).await?,
             controller: site.person("cecilia", "controller", None).await?,
         })
+    }
+
+    /// Waits until Slurm is as the broker wants it: the diff of the site's own cluster is empty.
+    pub async fn until_kept(&self, site: &Site, bound: Duration) -> Result<()> {
+        until_some(site, "Slurm to be as the broker wants it", bound, async || {
+            let diff = self.operator.get("/v1/cluster/diff").await?;
+            let lines = diff["lines"].as_array().context("the diff has lines")?;
+            Ok(lines.is_empty().then_some(()))
+        })
+        .await
     }
 
     /// Everybody with the word for their role, for tests that go through the roles.

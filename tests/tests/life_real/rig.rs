@@ -52,11 +52,7 @@ impl Rig {
         };
         rig.lay_out().await?;
         rig.ask_and_grant(gpu_seconds).await?;
-        until_some(&rig.site, "Slurm to be as the broker wants it", BOUND, async || {
-            let diff = rig.people.operator.get("/v1/cluster/diff").await?;
-            Ok(diff["lines"].as_array().is_some_and(Vec::is_empty).then_some(()))
-        })
-        .await?;
+        rig.people.until_kept(&rig.site, BOUND).await?;
         Ok(rig)
     }
 

@@ -112,10 +112,7 @@ impl Rig {
 
     /// Waits until Slurm is as the broker wants it: the diff is empty.
     pub(crate) async fn until_kept(&self) -> Result<()> {
-        until_some(&self.site, "Slurm to be as the broker wants it", BOUND, async || {
-            Ok(self.diff().await?.is_empty().then_some(()))
-        })
-        .await
+        self.people.until_kept(&self.site, BOUND).await
     }
 
     /// The lines of `mimer cluster diff`.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use chrono::TimeDelta;
 use record::{Clock, id};
 use serde_json::json;
 use sqlx::{Connection, FromRow, PgConnection};
-use testbed::site::{ACCOUNT, PROJECT, Person, Site, number, until_some};
+use testbed::site::{ACCOUNT, PROJECT, Person, Site, number};
 use testbed::story::{PRICE_USEK, People};
 use uuid::Uuid;
 
@@ -36,12 +36,7 @@ impl Ground {
         let ground = Self { site, people, project_id: id::fresh() };
         let pool_id = ground.lay_out().await?;
         ground.ask_and_grant(pool_id).await?;
-        until_some(&ground.site, "Slurm to be as the broker wants it", BOUND, async || {
-            let diff = ground.people.operator.get("/v1/cluster/diff").await?;
-            let lines = diff["lines"].as_array().context("the diff has lines")?;
-            Ok(lines.is_empty().then_some(()))
-        })
-        .await?;
+        ground.people.until_kept(&ground.site, BOUND).await?;
         Ok(ground)
     }
 

@@ -13,7 +13,7 @@ use crate::bench::latency::hopeless_link;
 use crate::bench::load;
 use crate::poll;
 use crate::site::Site;
-use crate::story::{Plan, Story, TERMS};
+use crate::story::{Plan, Story, TERMS, Terms};
 
 const BOUND: Duration = Duration::from_secs(120);
 
@@ -25,8 +25,11 @@ pub(super) struct Broker {
 
 impl Broker {
     pub(super) async fn begin(site: &Site) -> Result<Self> {
-        let story = Story::begin(site, &TERMS).await?;
+        // Every plan of the bench holds its GPU for two minutes.
+        let terms = Terms { gpu_seconds: 400 * 3_600, ..TERMS };
+        let story = Story::begin(site, &terms).await?;
         let link_id = hopeless_link(&story).await?;
+        story.people.until_kept(site, BOUND).await?;
         Ok(Self { story, link_id })
     }
 

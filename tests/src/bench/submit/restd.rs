@@ -72,7 +72,7 @@ fn job() -> Value {
         "script": "#!/bin/sh\ntrue\n",
         "job": {
             "name": "bench", "account": "research", "partition": "research", "time_limit": 2,
-            "priority": 0, "gres": "gpu:h200:1", "current_working_directory": "/tmp",
+            "hold": true, "gres": "gpu:h200:1", "current_working_directory": "/tmp",
             "standard_output": "/dev/null", "environment": { "PATH": "/usr/bin:/bin" },
         },
     })
