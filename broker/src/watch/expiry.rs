@@ -10,7 +10,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use accounting::hold::{self, ReleaseReason};
+use accounting::hold::{self, OpenHold, ReleaseReason};
 use record::{Actor, Stamp};
 use serde_json::json;
 use slurm_wire::{Answer, Call};
@@ -23,8 +23,8 @@ use crate::outbox::{self, Effect};
 use crate::plan::attempt::{self, Attempt, AttemptState};
 use crate::plan::{self, Admission, PlanError, keep};
 
-/// Holds looked at in one pass.
-const AT_ONCE: i64 = 100;
+/// Holds read at once. Tests have few.
+const AT_ONCE: i64 = if cfg!(test) { 1 } else { 100 };
 
 /// Why an attempt is taken back.
 const REASON: &str = "a grant that was to pay for it ends before it could run";
@@ -32,23 +32,35 @@ const REASON: &str = "a grant that was to pay for it ends before it could run";
 /// Takes back what can no longer run in time on this App's cluster.
 pub(super) async fn look(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
-    let mut connection = app.db.acquire().await?;
-    let expired = hold::expired(&mut connection, now, AT_ONCE).await?;
+    let mut after = None;
+    // All of them: those that cannot be taken back, and other clusters', are in nobody's way.
+    loop {
+        let mut connection = app.db.acquire().await?;
+        let page = hold::expired(&mut connection, now, after.as_ref(), AT_ONCE).await?;
+        drop(connection);
+        let Some(&last) = page.last() else { break };
+        look_at(app, &page).await?;
+        after = Some(last);
+    }
+    give_up_lost_submissions(app).await
+}
+
+/// Takes back the attempts of expired holds that are on this App's cluster.
+async fn look_at(app: &App, expired: &[OpenHold]) -> anyhow::Result<()> {
     let attempts: Vec<_> = expired.iter().map(|hold| hold.attempt_id).collect();
     let here = sqlx::query_scalar!(
         "select attempt_id from broker.attempt where attempt_id = any($1) and cluster = $2",
         &attempts,
         app.cluster.name,
     );
-    let here: HashSet<Uuid> = here.fetch_all(&mut *connection).await?.into_iter().collect();
-    drop(connection);
+    let here: HashSet<Uuid> = here.fetch_all(&app.db).await?.into_iter().collect();
     for hold in expired.iter().filter(|hold| here.contains(&hold.attempt_id)) {
         if let Err(error) = take_back(app, hold.attempt_id).await {
             tracing::error!(attempt.id = %hold.attempt_id, error = format!("{error:#}"),
                 "an attempt whose hold is up cannot be taken back");
         }
     }
-    give_up_lost_submissions(app).await
+    Ok(())
 }
 
 /// Ends the attempt and admits its plan anew, or says why that cannot be.

@@ -26,6 +26,7 @@ struct Known {
     /// Of the whole row; a row with the same is not taken in again.
     fingerprint: u64,
     submitted_at: Option<i64>,
+    started_at: Option<i64>,
     state: JobState,
     is_under_way: bool,
     is_held: bool,
@@ -39,6 +40,8 @@ pub(super) struct Expected {
     pub(super) job_id: u32,
     /// When this incarnation was submitted; a requeue is a submission.
     pub(super) submitted_at: Option<i64>,
+    /// When it started last.
+    pub(super) started_at: Option<i64>,
 }
 
 /// How a job that was asked for stands in slurmctld.
@@ -91,6 +94,7 @@ impl Followed {
             asked_id,
             fingerprint,
             submitted_at: job.submitted_at,
+            started_at: job.started_at,
             state: job.state,
             is_under_way: !job.state.is_over() || job.completing,
             is_held: waits_held(job),
@@ -166,7 +170,8 @@ impl Followed {
             if known.is_under_way {
                 return Standing::UnderWay;
             }
-            expected.push(Expected { job_id: *job_id, submitted_at: known.submitted_at });
+            let (submitted_at, started_at) = (known.submitted_at, known.started_at);
+            expected.push(Expected { job_id: *job_id, submitted_at, started_at });
         }
         Standing::Over(expected)
     }

@@ -30,7 +30,9 @@ pub(super) fn is_ours(record: &JobRecord, watched: &Watched) -> bool {
     record.admin_comment.as_deref().is_none_or(|key| key.is_empty() || key == watched.key)
 }
 
-/// slurmctld says that all of it is over, and knows these incarnations: each must be told.
+/// slurmctld says that all of it is over, and knows these incarnations: each must be told, and of each
+/// its last start. If slurmdbd never tells that, it has the last word when slurmctld has forgotten the
+/// job.
 pub(super) fn when_over(
     watched: &Watched,
     expected: &[Expected],
@@ -41,6 +43,7 @@ pub(super) fn when_over(
             is_final(record)
                 && record.job_id == row.job_id
                 && (row.submitted_at.is_none() || record.submitted_at == row.submitted_at)
+                && !is_overtaken(record, row)
         })
     };
     if !expected.iter().all(told) {
@@ -50,6 +53,13 @@ pub(super) fn when_over(
     } else {
         Verdict::TasksUntold
     }
+}
+
+/// Whether the record tells of an earlier start than the one that slurmctld knows. A slurmctld that died
+/// before it saved a start, and the end after it, starts the job once more in the same incarnation, and
+/// slurmdbd writes its record over when it hears of that (measured on 22.05).
+fn is_overtaken(record: &JobRecord, row: &Expected) -> bool {
+    has_started(record) && record.started_at < row.started_at
 }
 
 /// slurmctld does not know it; `records` are all that slurmdbd has, as it was asked by the id.
@@ -141,7 +151,7 @@ mod tests {
     }
 
     fn expected(job_id: u32, submitted_at: i64) -> Expected {
-        Expected { job_id, submitted_at: Some(submitted_at) }
+        Expected { job_id, submitted_at: Some(submitted_at), started_at: Some(100) }
     }
 
     #[test]
@@ -156,6 +166,22 @@ mod tests {
             JobRecord { submitted_at: Some(120), ..record(7, None, JobState::Completed, None) };
         let told = when_over(&watched(1), &[expected(7, 120)], &[&first, &second]);
         assert_eq!(told, Verdict::Wait, "its end is not told yet");
+    }
+
+    #[test]
+    fn a_record_of_a_start_that_slurmctld_has_since_repeated_is_waited_for() {
+        let first = record(7, None, JobState::Cancelled, Some(100));
+        let again = Expected { started_at: Some(124), ..expected(7, 90) };
+        assert_eq!(when_over(&watched(1), &[again], &[&first]), Verdict::Wait);
+        let written_over =
+            JobRecord { started_at: Some(124), ..record(7, None, JobState::Completed, Some(129)) };
+        assert_eq!(when_over(&watched(1), &[again], &[&written_over]), Verdict::Settle);
+        // Taken out of the queue: slurmctld calls the end its start, and slurmdbd knows of none.
+        let waited =
+            JobRecord { started_at: None, ..record(7, None, JobState::Cancelled, Some(124)) };
+        assert_eq!(when_over(&watched(1), &[again], &[&waited]), Verdict::Settle);
+        // Once slurmctld has forgotten it, slurmdbd has the last word.
+        assert_eq!(when_unknown(&watched(1), &[&first]), Verdict::Settle);
     }
 
     #[test]

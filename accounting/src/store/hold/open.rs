@@ -17,12 +17,14 @@ pub struct OpenHold {
     pub expires_at: DateTime<Utc>,
 }
 
-/// At most `limit` open holds whose time has passed at `now`, the longest past first.
+/// At most `limit` open holds whose time has passed at `now`, the longest past first; with `after`,
+/// those that come after that one.
 ///
 /// Only lists them: whether something came of one after all is for the caller to find out.
 pub async fn expired(
     tx: &mut PgConnection,
     now: DateTime<Utc>,
+    after: Option<&OpenHold>,
     limit: i64,
 ) -> Result<Vec<OpenHold>, sqlx::Error> {
     sqlx::query_as!(
@@ -32,10 +34,14 @@ pub async fn expired(
          from accounting.hold
          where state = 'open' and expires_at <= $1
              and (extended_until is null or extended_until <= $1)
+             and ($3::timestamptz is null
+                 or (greatest(expires_at, extended_until), hold_id) > ($3, $4))
          order by 4, hold_id
          limit $2"#,
         now,
         limit,
+        after.map(|it| it.expires_at),
+        after.map(|it| it.hold_id),
     )
     .fetch_all(tx)
     .await

@@ -167,9 +167,11 @@ async fn open_holds_are_listed_by_project_and_when_their_time_has_passed(db: PgP
     assert_eq!(open.iter().map(|open| open.hold_id).collect::<Vec<_>>(), [first, second]);
     assert_eq!(hold::open_of(&mut tx, id::fresh()).await.unwrap(), []);
     let end = noon() + TimeDelta::days(7);
-    assert_eq!(hold::expired(&mut tx, end - TimeDelta::seconds(1), 9).await.unwrap(), []);
-    assert_eq!(hold::expired(&mut tx, end, 9).await.unwrap(), open);
-    assert_eq!(hold::expired(&mut tx, end, 1).await.unwrap(), open[..1]);
+    assert_eq!(hold::expired(&mut tx, end - TimeDelta::seconds(1), None, 9).await.unwrap(), []);
+    assert_eq!(hold::expired(&mut tx, end, None, 9).await.unwrap(), open);
+    assert_eq!(hold::expired(&mut tx, end, None, 1).await.unwrap(), open[..1]);
+    assert_eq!(hold::expired(&mut tx, end, open.first(), 1).await.unwrap(), open[1..]);
+    assert_eq!(hold::expired(&mut tx, end, open.last(), 1).await.unwrap(), []);
 }
 
 #[sqlx::test(migrations = false)]

@@ -184,14 +184,14 @@ async fn an_extension_moves_the_end_of_its_hold_on(db: PgPool) {
     let mut tx = desk.db.acquire().await.unwrap();
 
     let placed_until = noon() + TimeDelta::days(7);
-    assert_eq!(hold::expired(&mut tx, placed_until, 9).await.unwrap(), []);
+    assert_eq!(hold::expired(&mut tx, placed_until, None, 9).await.unwrap(), []);
     let open = hold::open_of(&mut tx, desk.payer.project_id).await.unwrap();
     assert_eq!(open[0].expires_at, more.expires_at);
-    assert_eq!(hold::expired(&mut tx, more.expires_at, 9).await.unwrap().len(), 1);
+    assert_eq!(hold::expired(&mut tx, more.expires_at, None, 9).await.unwrap().len(), 1);
     drop(tx);
     desk.shorten(more.extension_id).await.unwrap();
     let mut tx = desk.db.acquire().await.unwrap();
-    assert_eq!(hold::expired(&mut tx, placed_until, 9).await.unwrap().len(), 1);
+    assert_eq!(hold::expired(&mut tx, placed_until, None, 9).await.unwrap().len(), 1);
 }
 
 /// Places and extensions want the last seconds of a grant at the same time: 13 of 30 get some.

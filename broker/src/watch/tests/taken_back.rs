@@ -41,6 +41,29 @@ async fn a_plan_is_admitted_anew_on_what_its_own_hold_gives_back(db: PgPool) {
     assert_eq!(stage.told("job_plan.readmit").await, 1);
 }
 
+/// Holds are read one by one here. One that waits for its job to leave Slurm, and one of another
+/// cluster, come first and stay.
+#[sqlx::test(migrations = false)]
+async fn what_cannot_be_taken_back_is_in_nobodys_way(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    for _ in 0..3 {
+        stage.submit(&stage.ask()).await.unwrap();
+    }
+    stage.wait_s(60);
+    time_is_up(&db, &stage).await;
+    let in_line = "with line as (
+             select attempt_id, row_number() over (order by expires_at, hold_id) as place
+             from accounting.hold)
+         update broker.attempt a
+         set cluster = case when place = 1 then 'elsewhere' else cluster end,
+             cancel_reason = case when place = 2 then 'no longer needed' end
+         from line where line.attempt_id = a.attempt_id";
+    sqlx::query(in_line).execute(&db).await.unwrap();
+    expiry::look(&stage.app).await.unwrap();
+    assert_eq!(stage.told("job_plan.readmit").await, 1);
+    assert_eq!(stage.told("attempt.expired").await, 1);
+}
+
 /// mimerd dies, or the database fails, while it admits anew: the old attempt stands as it was, and the
 /// next round does both.
 #[sqlx::test(migrations = false)]
