@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// What Slurm's daemons write (22.05), before and after a job's id.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 11] = [
     // It found the script of a job that it did not know when it started.
     ("Purged files for defunct batch JobId=", ""),
     // It thought the job ran on, and the node did not have it.
@@ -18,12 +18,17 @@ const WORDS: [(&str, &str); 8] = [
     ("Time limit exhausted for JobId=", ""),
     // A node had a job that it did not know, or thought to be waiting: killed there.
     ("Orphan StepId=", ".batch reported on node"),
+    ("Registered PENDING JobId=", ""),
     ("Killing orphan batch JobId=", ""),
     ("Orphan JobId=", ""),
     // A job that it did not know came to its end.
     ("job_complete: invalid JobId=", ""),
     // It started a job again whose first start it had forgotten.
     ("Job ", " already running, do not launch second copy"),
+    // The same, where the node had just killed the first: its credential is revoked.
+    ("Killing non-startable batch JobId=", ": Job credential revoked"),
+    // It died while a node asked it whether to start a job; the node cancels what may not be requeued.
+    ("Could not launch job ", " and not able to requeue it, cancelling job"),
 ];
 
 /// Reads the daemons' logs; the lines by job.
@@ -65,8 +70,10 @@ mod tests {
             "[t] error: Orphan StepId=7.batch reported on node node01",
             "[t] job_complete: invalid JobId=7",
             "[t] error: Job 7 already running, do not launch second copy",
+            "[t] Killing non-startable batch JobId=7: Job credential revoked",
+            "[t] Could not launch job 7 and not able to requeue it, cancelling job",
         ];
-        assert_eq!(lines.map(job_in), [Some(7); 4]);
+        assert_eq!(lines.map(job_in), [Some(7); 6]);
         let others = ["[t] _job_complete: JobId=7 done", "[t] Launching batch job 7 for UID 61001"];
         assert_eq!(others.map(job_in), [None; 2]);
     }

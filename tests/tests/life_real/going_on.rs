@@ -30,7 +30,8 @@ pub(crate) async fn requeued(rig: &Rig) -> Result<()> {
     cluster.output("scontrol", &["update", &job, "requeue=1"]).await?;
     cluster.output("scontrol", &["requeue", &id]).await?;
     cluster.until_state(job_id, "PENDING").await?;
-    // On 24.11 a second start that followed at once failed, once of three times.
+    // The node has just revoked the job's credential; a second start that follows at once may find it
+    // revoked still (slurmctld: "Killing non-startable batch JobId"), and then ends FAILED 1:0.
     after_s(rig, plan, 2).await?;
     // Slurm lets it wait two minutes; the operator does not.
     poll::until("its wait to be cut short", BOUND, async || {
