@@ -2,13 +2,18 @@
 //!
 //! slurmctld may die after it has started a script and before it has saved that; it then starts the
 //! script again, and nobody but the node knows of the first. More starts on the nodes than Slurm
-//! counts are second starts: each is an exception. What is owed is still what slurmdbd has.
+//! made there are second starts: each is an exception. What is owed is still what slurmdbd has.
+
+mod told;
 
 use agent_wire::Starts;
+use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, Stamp};
 use serde_json::json;
+use slurm_wire::JobRecord;
 use sqlx::PgConnection;
+use told::Told;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -82,47 +87,58 @@ pub async fn take_in(
     Ok(())
 }
 
-/// A job that started more often than Slurm counts.
-struct Uncounted {
+/// A job that nodes saw start more than once.
+struct Repeated {
     attempt_id: Uuid,
     created_at: DateTime<Utc>,
     trace_id: Uuid,
+    /// The array's for a task of one, else the job's own.
+    asked_id: i64,
     slurm_job_id: i64,
-    /// In order.
+    /// As the nodes saw them, in order.
     started_at: Vec<DateTime<Utc>>,
-    /// Starts that Slurm counts, and second ones that were found otherwise.
-    known: i64,
+    /// As slurmctld told them.
+    told_at: Vec<DateTime<Utc>>,
+    /// Restarts that slurmctld counts.
+    restart_count: i32,
+    /// Exceptions that there are.
+    shown: i64,
 }
 
 /// Raises the exceptions of what the nodes told and Slurm did not.
 pub async fn look(app: &App) -> anyhow::Result<()> {
     let (cluster, now) = (app.cluster.name.as_str(), app.clock.now());
-    for uncounted in uncounted(&mut *app.db.acquire().await?, cluster, now).await? {
-        let (actor, trace_id) = (Actor::Program("watcher"), uncounted.trace_id);
+    for repeated in repeated(&mut *app.db.acquire().await?, cluster, now).await? {
+        let known = known(&mut *app.db.acquire().await?, cluster, &repeated).await?;
+        if repeated.started_at.len() <= known {
+            continue;
+        }
+        let (actor, trace_id) = (Actor::Program("watcher"), repeated.trace_id);
         let stamp = Stamp { actor, now, why: None, trace_id };
         let mut tx = app.db.begin().await?;
-        let news = raise(&mut tx, cluster, &uncounted, &stamp).await?;
+        let news = raise(&mut tx, (cluster, known), &repeated, &stamp).await?;
         tx.commit().await?;
         (0..news).for_each(|_| app.metrics.second_start());
     }
     Ok(())
 }
 
-async fn uncounted(
+async fn repeated(
     tx: &mut PgConnection,
     cluster: &str,
     now: DateTime<Utc>,
-) -> Result<Vec<Uncounted>, sqlx::Error> {
+) -> Result<Vec<Repeated>, sqlx::Error> {
     sqlx::query_as!(
-        Uncounted,
+        Repeated,
         r#"with recent as (
              select distinct slurm_job_id from broker.script_start
              where cluster = $1 and told_at > $2
          ), job as (
-             select a.attempt_id, a.job_plan_id, a.created_at, a.slurm_job_id
+             select a.attempt_id, a.job_plan_id, a.created_at, a.slurm_job_id as asked_id,
+                 a.slurm_job_id
              from broker.attempt a join recent using (slurm_job_id) where a.cluster = $1
              union
-             select a.attempt_id, a.job_plan_id, a.created_at, t.slurm_job_id
+             select a.attempt_id, a.job_plan_id, a.created_at, a.slurm_job_id, t.slurm_job_id
              from broker.task t join recent using (slurm_job_id)
                  join broker.attempt a using (attempt_id)
              where a.cluster = $1
@@ -131,19 +147,23 @@ async fn uncounted(
              select j.*, (select array_agg(s.started_at order by s.started_at)
                  from broker.script_start s
                  where s.cluster = $1 and s.slurm_job_id = j.slurm_job_id
-                   and s.started_at > j.created_at - interval '1 hour') as started_at,
-                 1 + coalesce((select max(b.restart_count) from broker.job_start b
-                     where b.attempt_id = j.attempt_id and b.slurm_job_id = j.slurm_job_id), 0)
-                 + (select count(*) from broker.exception e
-                     where e.attempt_id = j.attempt_id and e.kind = 'second_start'
-                       and e.slurm_job_id = j.slurm_job_id) as known
+                   and s.started_at > j.created_at - interval '1 hour') as started_at
              from job j
          )
          select s.attempt_id as "attempt_id!", s.created_at as "created_at!",
-             s.slurm_job_id as "slurm_job_id!", s.started_at as "started_at!",
-             s.known as "known!", p.trace_id
+             s.asked_id as "asked_id!", s.slurm_job_id as "slurm_job_id!",
+             s.started_at as "started_at!", p.trace_id,
+             array(select b.started_at from broker.job_start b
+                 where b.attempt_id = s.attempt_id and b.slurm_job_id = s.slurm_job_id)
+                 as "told_at!",
+             coalesce((select max(b.restart_count) from broker.job_start b
+                 where b.attempt_id = s.attempt_id and b.slurm_job_id = s.slurm_job_id), 0)
+                 as "restart_count!",
+             (select count(*) from broker.exception e
+                 where e.attempt_id = s.attempt_id and e.kind = 'second_start'
+                   and e.slurm_job_id = s.slurm_job_id) as "shown!"
          from seen s join broker.job_plan p using (job_plan_id)
-         where cardinality(s.started_at) > s.known
+         where cardinality(s.started_at) > 1
            and s.started_at[cardinality(s.started_at)] < $3"#,
         cluster,
         now - LOOKED_AT_FOR,
@@ -153,41 +173,56 @@ async fn uncounted(
     .await
 }
 
+/// How many of the starts on nodes are accounted for: those that Slurm counts, and second ones that
+/// are shown already.
+async fn known(tx: &mut PgConnection, cluster: &str, repeated: &Repeated) -> anyhow::Result<usize> {
+    let asked_id = u32::try_from(repeated.asked_id).context("Slurm's ids have 32 bits")?;
+    let kept = crate::watch::records_of(tx, cluster, &[asked_id]).await?;
+    let mut records: Vec<JobRecord> = kept.into_iter().map(|kept| kept.record).collect();
+    records.retain(|record| i64::from(record.job_id) == repeated.slurm_job_id);
+    let told = Told {
+        by_nodes: &repeated.started_at,
+        by_slurmctld: &repeated.told_at,
+        restart_count: usize::try_from(repeated.restart_count).unwrap_or_default(),
+        records,
+    };
+    Ok(told.starts() + usize::try_from(repeated.shown).unwrap_or_default())
+}
+
 /// One exception for each start beyond those that are known. Returns how many are new.
 async fn raise(
     tx: &mut PgConnection,
-    cluster: &str,
-    uncounted: &Uncounted,
+    (cluster, known): (&str, usize),
+    repeated: &Repeated,
     stamp: &Stamp<'_>,
 ) -> Result<usize, sqlx::Error> {
-    let known = usize::try_from(uncounted.known).unwrap_or(usize::MAX);
-    let (first, mut news) = (uncounted.started_at.first(), 0);
-    for again in uncounted.started_at.iter().skip(known) {
+    let (first, mut news) = (repeated.started_at.first(), 0);
+    for again in repeated.started_at.iter().skip(known) {
         let found = Found {
             kind: ExceptionKind::SecondStart,
             cluster,
-            slurm_job_id: uncounted.slurm_job_id,
-            submitted_at: uncounted.created_at,
+            slurm_job_id: repeated.slurm_job_id,
+            submitted_at: repeated.created_at,
             distinction: &format!("node {}", again.timestamp_micros()),
-            attempt_id: Some(uncounted.attempt_id),
+            attempt_id: Some(repeated.attempt_id),
             facts: json!({
                 "first_started_at": first,
                 "started_again_at": again,
                 "sentence": "the node saw this start, and Slurm does not count it: slurmctld had \
-                             not saved the one before; what slurmdbd has is charged",
+                             forgotten an earlier one; what slurmdbd has is charged",
             }),
         };
         if exception::keep(&mut *tx, &found, stamp).await?.is_some() {
             news += 1;
-            tracing::error!(attempt.id = %uncounted.attempt_id,
-                slurm.job_id = uncounted.slurm_job_id, again = %again,
+            tracing::error!(attempt.id = %repeated.attempt_id,
+                slurm.job_id = repeated.slurm_job_id, again = %again,
                 "Slurm started a script a second time: the node saw it, slurmctld forgot the first");
         }
     }
     sqlx::query!(
         "update broker.attempt set start_count = greatest(start_count, $2) where attempt_id = $1",
-        uncounted.attempt_id,
-        i32::try_from(uncounted.started_at.len()).unwrap_or(i32::MAX),
+        repeated.attempt_id,
+        i32::try_from(repeated.started_at.len()).unwrap_or(i32::MAX),
     )
     .execute(tx)
     .await?;

@@ -46,7 +46,9 @@ use unreleased::Silence;
 use crate::app::App;
 use crate::gateway::GatewayError;
 
+pub(crate) use keep_record::of_jobs as records_of;
 pub(crate) use run::gpus_of;
+pub(crate) use start::made_way;
 
 /// How often it is written down that slurmctld answers.
 const MARKED_EVERY: TimeDelta = TimeDelta::seconds(10);

@@ -1,11 +1,12 @@
 //! Starts that nodes tell, on a real PostgreSQL.
 
 use agent_wire::ScriptStart;
+use slurm_wire::JobState;
 use sqlx::PgPool;
 
 use super::*;
 use crate::plan::attempt::{Attempt, AttemptState};
-use crate::stage::Stage;
+use crate::stage::{Stage, record_of};
 
 /// The node saw the attempt's script start so many seconds after now, each time.
 async fn told(stage: &Stage, attempt: &Attempt, seconds: &[i64]) {
@@ -68,6 +69,50 @@ async fn a_restart_that_slurm_counts_is_no_second_start(db: PgPool) {
     stage.wait_s(60);
     look(&stage.app).await.unwrap();
     assert_eq!(second_starts(&stage).await, 1);
+}
+
+/// slurmdbd's record of one run that began so many seconds after now.
+async fn has_record(stage: &Stage, attempt: &Attempt, state: JobState, second: i64) {
+    let started_at = (stage.app.clock.now() + TimeDelta::seconds(second)).timestamp();
+    let record = slurm_wire::JobRecord {
+        started_at: Some(started_at),
+        ended_at: Some(started_at + 14),
+        ..record_of(attempt, state)
+    };
+    let job_id = i64::from(attempt.spec.job_id);
+    sqlx::query(
+        "with kept as (
+             insert into broker.observation
+                 (observation_id, source, cluster, slurm_job_id, digest, body, observed_at)
+             values ($1, 'slurmdbd', $2, $3, $4, $5, now()) returning observation_id
+         )
+         insert into broker.job_record (cluster, db_index, asked_id, observation_id, read_at)
+         select $2, $6, $3, observation_id, now() from kept",
+    )
+    .bind(record::id::fresh())
+    .bind(&stage.app.cluster.name)
+    .bind(job_id)
+    .bind(started_at.to_be_bytes())
+    .bind(json!(record))
+    .bind(i64::from(attempt.spec.job_id) * 2 + i64::from(state == JobState::Completed))
+    .execute(&stage.app.db)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_restart_of_a_run_that_never_reached_its_node_excuses_no_second_start(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    for (before_s, shown) in [(0, 0), (10, 1)] {
+        let attempt = stage.attempt_at(AttemptState::Running).await;
+        // Started, put back as NODE_FAIL, and started again; Slurm counts that itself.
+        has_record(&stage, &attempt, JobState::NodeFail, 0).await;
+        has_record(&stage, &attempt, JobState::Completed, 700).await;
+        told(&stage, &attempt, &[-before_s, 701]).await;
+        stage.wait_s(760);
+        look(&stage.app).await.unwrap();
+        assert_eq!(second_starts(&stage).await, shown);
+    }
 }
 
 #[sqlx::test(migrations = false)]

@@ -49,7 +49,10 @@ pub(super) async fn look(app: &App) -> anyhow::Result<()> {
 async fn look_at(app: &App, expired: &[OpenHold]) -> anyhow::Result<()> {
     let attempts: Vec<_> = expired.iter().map(|hold| hold.attempt_id).collect();
     let here = sqlx::query_scalar!(
-        "select attempt_id from broker.attempt where attempt_id = any($1) and cluster = $2",
+        // What runs came in time, and what is cancelled is taken back already.
+        "select attempt_id from broker.attempt
+         where attempt_id = any($1) and cluster = $2
+           and cancel_reason is null and state < 'running'",
         &attempts,
         app.cluster.name,
     );

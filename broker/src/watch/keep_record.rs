@@ -12,9 +12,9 @@ use super::run;
 
 /// A record and the observation that it was read in.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) record: JobRecord,
-    pub(super) observation_id: Uuid,
+pub(crate) struct Kept {
+    pub(crate) record: JobRecord,
+    pub(crate) observation_id: Uuid,
 }
 
 /// Stores the record as it was told, and as the newest reading. One that has lost what it had told of
@@ -72,7 +72,7 @@ async fn was_whole(
 }
 
 /// The newest reading of every record of these jobs.
-pub(super) async fn of_jobs(
+pub(crate) async fn of_jobs(
     tx: &mut PgConnection,
     cluster: &str,
     asked_ids: &[u32],

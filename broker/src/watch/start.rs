@@ -100,15 +100,7 @@ fn second_starts(records: &[&JobRecord]) -> Vec<Second> {
         runs.sort_by_key(|run| (run.submitted_at, run.db_index));
         for pair in runs.windows(2) {
             let [earlier, later] = pair else { continue };
-            let made_way = matches!(
-                earlier.state,
-                JobState::Cancelled
-                    | JobState::Preempted
-                    | JobState::NodeFail
-                    | JobState::BootFail
-                    | JobState::Unknown
-            );
-            if made_way && earlier.ended_at.is_some() {
+            if made_way(earlier) {
                 continue;
             }
             let at = |run: &JobRecord| {
@@ -118,6 +110,19 @@ fn second_starts(records: &[&JobRecord]) -> Vec<Second> {
         }
     }
     found
+}
+
+/// Whether Slurm ended this run to begin anew, if another of the job came after it.
+pub(crate) fn made_way(run: &JobRecord) -> bool {
+    let ended_by_slurm = matches!(
+        run.state,
+        JobState::Cancelled
+            | JobState::Preempted
+            | JobState::NodeFail
+            | JobState::BootFail
+            | JobState::Unknown
+    );
+    ended_by_slurm && run.ended_at.is_some()
 }
 
 async fn raise(
