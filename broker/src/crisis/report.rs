@@ -90,12 +90,14 @@ pub async fn read(
             accounting::charge::of_run(&mut *tx, &victim.cluster, victim.db_index.0).await?;
         victim.charged_usek = charged.get();
     }
+    // Slurm tells whole seconds: a run that began in the crisis's first one belongs to it.
     let went_first = sqlx::query_as!(
         Served,
         r#"select a.attempt_id, p.project_id, a.slurm_job_id, a.started_at as "started_at!",
                a.ended_at
            from broker.attempt a join broker.job_plan p using (job_plan_id)
-           where p.project_id = any($1) and a.started_at >= $2 and a.started_at <= $3
+           where p.project_id = any($1) and a.started_at >= date_trunc('second', $2::timestamptz)
+               and a.started_at <= $3
            order by a.started_at"#,
         &crisis.project_ids,
         crisis.confirmed_at.unwrap_or(now),

@@ -4,6 +4,7 @@ use record::id;
 use sqlx::PgPool;
 
 use super::*;
+use crate::plan::attempt::AttemptState;
 use crate::stage::{Stage, by, day};
 
 /// Two people outside the project, and a proposal that ends in a day.
@@ -105,4 +106,30 @@ async fn a_crisis_ends_by_itself_and_says_so_once(db: PgPool) {
     assert_eq!(stage.told("crisis.end").await, 1);
     let over = by_id(&mut db.acquire().await.unwrap(), new.crisis_id).await.unwrap().unwrap();
     assert_eq!((over.ended_at, over.ended_by), (Some(day(7, 2)), None));
+}
+
+/// Slurm tells whole seconds, and people confirm in between.
+#[sqlx::test(migrations = false)]
+async fn a_run_that_began_in_the_second_of_the_confirmation_went_first(db: PgPool) {
+    let stage = Stage::set(&db).await;
+    let (new, first, second) = proposal(&stage);
+    let confirmed_at = day(7, 1) + TimeDelta::milliseconds(13);
+    let mut runs = Vec::new();
+    for started_at in [day(7, 1) - TimeDelta::seconds(1), day(7, 1)] {
+        let attempt = stage.attempt_at(AttemptState::Running).await;
+        sqlx::query("update broker.attempt set started_at = $2 where attempt_id = $1")
+            .bind(attempt.attempt_id)
+            .bind(started_at)
+            .execute(&db)
+            .await
+            .unwrap();
+        runs.push(attempt.attempt_id);
+    }
+    let mut tx = db.begin().await.unwrap();
+    propose(&mut tx, &new, first, &by(first, day(7, 1))).await.unwrap();
+    confirm(&mut tx, new.crisis_id, second, &by(second, confirmed_at)).await.unwrap();
+    let report = report::read(&mut tx, new.crisis_id, day(7, 1) + TimeDelta::minutes(5)).await;
+    let went_first: Vec<_> =
+        report.unwrap().went_first.into_iter().map(|run| run.attempt_id).collect();
+    assert_eq!(went_first, runs[1..]);
 }
