@@ -4,6 +4,8 @@
 //! It knows the broker only by its API and `mimerd`'s commands, as people do.
 
 mod beside;
+mod capacity;
+mod open;
 mod people;
 mod request;
 mod run;
@@ -13,6 +15,8 @@ use anyhow::Result;
 use record::id;
 use uuid::Uuid;
 
+pub use capacity::Gpus;
+pub use open::WIDE_TERMS;
 pub use people::People;
 pub use request::{Granted, PRICE_USEK, TERMS, Terms};
 pub use run::{Outcome, Plan, sealed_verdict};

@@ -6,17 +6,15 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use chrono::TimeDelta;
-use record::{Clock, id};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::Connection;
 use uuid::Uuid;
 
 use super::evidence::{self, Evidence};
 use crate::ClusterPlan;
 use crate::proxy::Proxy;
-use crate::site::{ACCOUNT, PROJECT, Person, Site, number};
-use crate::story::{PRICE_USEK, People};
+use crate::site::{Person, Site, number};
+use crate::story::{People, WIDE_TERMS};
 
 /// How long Slurm may take to be as the grant says.
 const BOUND: std::time::Duration = std::time::Duration::from_secs(120);
@@ -32,8 +30,6 @@ const SLURMD_TIMEOUT_S: u32 = 300;
 /// slurmdbd is never away for longer than ten seconds here, and hears what it missed some ten seconds
 /// after that: what it does not know after a minute, it will never hear of.
 const AFTER_A_BREAK_S: i64 = 60;
-/// Room for thousands of holds.
-const GRANTED: i64 = 10_000_000;
 
 /// The ground; fields are in the order they end.
 pub(super) struct Ground {
@@ -59,74 +55,9 @@ impl Ground {
         let proxy = Proxy::start(&site.wire_socket(), &site.gateway_socket())?;
         let gathered = People::gather(&site).await;
         let people = gathered.with_context(|| format!("mimerd says:\n{}", site.mimerd_log()))?;
-        let ground = Self { proxy, site, people, project_id: id::fresh() };
-        ground.set_up_capacity().await?;
-        ground.ask_and_grant().await?;
-        ground.people.until_kept(&ground.site, BOUND).await?;
-        Ok(ground)
-    }
-
-    async fn set_up_capacity(&self) -> Result<()> {
-        let now = Clock::System.now();
-        let (from, until) = (now - TimeDelta::days(1), now + TimeDelta::days(365));
-        let (fund_id, pool_id) = (id::fresh(), self.pool_id());
-        let operator = &self.people.operator;
-        let fund = json!({
-            "fund_id": fund_id, "name": "Public sector 2027", "purpose": "public_sector",
-            "ceiling_usek": 30_000_000_000_000_i64, "valid_from": from, "valid_until": until,
-        });
-        operator.post("/v1/funds", &fund).await?;
-        let pool = json!({
-            "pool_id": pool_id, "fund_id": fund_id, "cluster": self.site.cluster_name(),
-            "class": "h200", "gpu_type": "h200", "gpus_per_node": 8, "partition": "gpu",
-            "gpu_seconds": 1_000_000_i64 * 3600, "valid_from": from, "valid_until": until,
-        });
-        operator.post("/v1/pools", &pool).await?;
-        let card = json!({
-            "rate_card_id": id::fresh(), "name": "Mimer 2027:1", "valid_from": from,
-            "valid_until": null,
-            "rates": [{ "rate_id": id::fresh(), "class": "h200", "partition": "gpu",
-                "price_usek_per_gpu_hour": PRICE_USEK, "factor_ppm": 1_000_000 }],
-        });
-        self.people.finance.post("/v1/rate-cards", &card).await?;
-        Ok(())
-    }
-
-    async fn ask_and_grant(&self) -> Result<()> {
-        let now = Clock::System.now();
-        let project = json!({
-            "project_id": self.project_id, "agency_id": self.people.agency_id, "slug": PROJECT,
-            "title": "Traffic forecasts", "data_class": "open",
-            "controller_login": self.people.controller.login, "slurm_account": ACCOUNT,
-        });
-        self.people.anna.post("/v1/projects", &project).await?;
-        let request_id = id::fresh();
-        let request = json!({
-            "request_id": request_id, "purpose": "Forecast traffic", "class": "h200",
-            "gpu_seconds": GRANTED, "gpus_at_once": 16, "longest_run_s": 3600,
-            "from": now, "until": now + TimeDelta::days(30), "pattern": "compute_to_data",
-        });
-        let path = format!("/v1/projects/{}/requests", self.project_id);
-        self.people.anna.post(&path, &request).await?;
-        let scores = ["societal_benefit", "security", "need", "feasibility"]
-            .map(|criterion| json!({ "criterion": criterion, "points": 4 }));
-        let approval = json!({
-            "decision_id": id::fresh(), "scores": scores,
-            "motivation": "It serves everybody who travels.",
-            "grant": {
-                "grant_id": id::fresh(), "pool_id": self.pool_id(), "gpu_seconds": GRANTED,
-                "usek": 500_000_000_000_i64, "valid_from": now - TimeDelta::minutes(1),
-                "valid_until": now + TimeDelta::days(30), "max_wall_time_s": 3600, "max_gpus": 8,
-            },
-        });
-        let path = format!("/v1/requests/{request_id}/approval");
-        self.people.decider.post(&path, &approval).await?;
-        Ok(())
-    }
-
-    /// One pool for the one project, so it needs no id of its own to be kept.
-    fn pool_id(&self) -> Uuid {
-        Uuid::from_u128(self.project_id.as_u128() ^ 1)
+        let project_id = people.open_ground(&site, &WIDE_TERMS).await?.project_id;
+        people.until_kept(&site, BOUND).await?;
+        Ok(Self { proxy, site, people, project_id })
     }
 
     /// Ends everything.

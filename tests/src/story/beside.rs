@@ -5,7 +5,7 @@ use anyhow::Result;
 use record::{Clock, id};
 use serde_json::Value;
 
-use super::request::{self, NewProject};
+use super::request::{self, NewProject, TITLE};
 use super::{Granted, Story, TERMS, Terms};
 
 impl Story {
@@ -13,8 +13,8 @@ impl Story {
     pub async fn project_beside(&self, slug: &str, data_class: &str) -> Result<Granted> {
         let beside = self.beside();
         let slurm_account = format!("pub_{}", slug.replace('-', "_"));
-        let new = NewProject { slug, data_class, slurm_account: &slurm_account };
-        request::create_project(&self.people, &beside, &new).await?;
+        let new = NewProject { slug, title: TITLE, data_class, slurm_account: &slurm_account };
+        request::create_project(&self.people, beside.project_id, &new).await?;
         Ok(beside)
     }
 
@@ -32,7 +32,7 @@ impl Story {
 
     /// The body of a request for GPU time that nobody has sent yet.
     pub fn request_body(&self, beside: &Granted) -> Value {
-        request::request(beside, Clock::System.now())
+        request::request(beside, &TERMS, Clock::System.now())
     }
 
     /// The body of an approval of `beside`'s request, on the story's usual terms.

@@ -1,4 +1,5 @@
-//! From an empty broker to a grant: fund, pool, prices, project, request, decision.
+//! From an empty broker to a grant: project, request, decision, on capacity that the operator has
+//! opened and finance has priced.
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::People;
+use super::capacity::Gpus;
 use crate::site::{ACCOUNT, PROJECT, Site};
 
 /// What the story's grant allows.
@@ -53,38 +55,45 @@ pub struct Granted {
 
 /// Plays the story up to the grant.
 pub(super) async fn until_granted(site: &Site, people: &People, terms: &Terms) -> Result<Granted> {
-    let now = Clock::System.now();
-    let granted = Granted {
-        project_id: id::fresh(),
-        fund_id: id::fresh(),
-        pool_id: id::fresh(),
-        request_id: id::fresh(),
-        grant_id: id::fresh(),
+    let cluster = site.cluster_name();
+    let gpus = Gpus { cluster: &cluster, class: "h200", partition: "confidential" };
+    let fund_id = people.open_fund().await?;
+    let pool_id = people.open_pool(fund_id, gpus).await?;
+    people.price(&[gpus]).await?;
+    let (project_id, request_id, grant_id) = (id::fresh(), id::fresh(), id::fresh());
+    let new = NewProject {
+        slug: PROJECT,
+        title: TITLE,
+        data_class: "confidential",
+        slurm_account: ACCOUNT,
     };
-    set_up_capacity(site, people, &granted, now).await?;
-    let project = NewProject { slug: PROJECT, data_class: "confidential", slurm_account: ACCOUNT };
-    create_project(people, &granted, &project).await?;
-    grant(people, &granted, terms, now).await?;
+    create_project(people, project_id, &new).await?;
+    let granted = Granted { project_id, fund_id, pool_id, request_id, grant_id };
+    grant(people, &granted, terms, Clock::System.now()).await?;
     Ok(granted)
 }
+
+/// What the story's projects are about.
+pub(super) const TITLE: &str = "Stroke imaging: earlier answers";
 
 /// How a project of anna's is called, and how protected its data are.
 pub(super) struct NewProject<'a> {
     pub(super) slug: &'a str,
+    pub(super) title: &'a str,
     pub(super) data_class: &'a str,
     pub(super) slurm_account: &'a str,
 }
 
 pub(super) async fn create_project(
     people: &People,
-    granted: &Granted,
+    project_id: Uuid,
     new: &NewProject<'_>,
 ) -> Result<()> {
     let project = json!({
-        "project_id": granted.project_id,
+        "project_id": project_id,
         "agency_id": people.agency_id,
         "slug": new.slug,
-        "title": "Stroke imaging: earlier answers",
+        "title": new.title,
         "data_class": new.data_class,
         "controller_login": people.controller.login,
         "slurm_account": new.slurm_account,
@@ -101,69 +110,23 @@ pub(super) async fn grant(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let path = format!("/v1/projects/{}/requests", granted.project_id);
-    people.anna.post(&path, &request(granted, now)).await?;
+    people.anna.post(&path, &request(granted, &TERMS, now)).await?;
     let path = format!("/v1/requests/{}/approval", granted.request_id);
     people.decider.post(&path, &approval(granted, terms, now)).await?;
     Ok(())
 }
 
-/// What the operator and finance do before anybody can ask.
-async fn set_up_capacity(
-    site: &Site,
-    people: &People,
-    granted: &Granted,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let (from, until) = (now - TimeDelta::days(1), now + TimeDelta::days(365));
-    let fund = json!({
-        "fund_id": granted.fund_id,
-        "name": "Public sector 2027",
-        "purpose": "public_sector",
-        "ceiling_usek": 30_000_000_000_000_i64,
-        "valid_from": from,
-        "valid_until": until,
-    });
-    people.operator.post("/v1/funds", &fund).await?;
-    let pool = json!({
-        "pool_id": granted.pool_id,
-        "fund_id": granted.fund_id,
-        "cluster": site.cluster_name(),
-        "class": "h200",
-        "gpu_type": "h200",
-        "gpus_per_node": 8,
-        "partition": "confidential",
-        "gpu_seconds": 1_000_000_i64 * 3600,
-        "valid_from": from,
-        "valid_until": until,
-    });
-    people.operator.post("/v1/pools", &pool).await?;
-    let card = json!({
-        "rate_card_id": id::fresh(),
-        "name": "Mimer 2027:1",
-        "valid_from": from,
-        "valid_until": null,
-        "rates": [{
-            "rate_id": id::fresh(),
-            "class": "h200",
-            "partition": "confidential",
-            "price_usek_per_gpu_hour": PRICE_USEK,
-            "factor_ppm": 1_000_000,
-        }],
-    });
-    people.finance.post("/v1/rate-cards", &card).await?;
-    Ok(())
-}
-
-pub(super) fn request(granted: &Granted, now: DateTime<Utc>) -> Value {
+/// What anna asks for: as much as these terms give.
+pub(super) fn request(granted: &Granted, terms: &Terms, now: DateTime<Utc>) -> Value {
     json!({
         "request_id": granted.request_id,
         "purpose": "Train a model that finds strokes earlier",
         "class": "h200",
-        "gpu_seconds": 100 * 3600,
-        "gpus_at_once": 8,
-        "longest_run_s": 4 * 3600,
+        "gpu_seconds": terms.gpu_seconds,
+        "gpus_at_once": terms.max_gpus,
+        "longest_run_s": terms.max_wall_time_s,
         "from": now,
-        "until": now + TimeDelta::days(30),
+        "until": now + terms.valid_for,
         "pattern": "data_to_compute",
     })
 }

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use chrono::TimeDelta;
-use record::{Clock, id};
+use record::id;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use testbed::site::{ACCOUNT, PROJECT, Person, Site, number, text, until_some};
-use testbed::story::{PRICE_USEK, People, sealed_verdict};
+use testbed::site::{Person, Site, number, text, until_some};
+use testbed::story::{People, TERMS, Terms, sealed_verdict};
 use uuid::Uuid;
 
 use crate::database;
@@ -23,8 +22,6 @@ pub(crate) struct Rig {
     pub(crate) site: Site,
     pub(crate) people: People,
     project_id: Uuid,
-    fund_id: Uuid,
-    pool_id: Uuid,
 }
 
 /// A run as the ledger has it.
@@ -43,78 +40,11 @@ impl Rig {
     /// Lays everything out on a site and waits until Slurm has it.
     pub(crate) async fn begin(site: Site, gpu_seconds: i64) -> Result<Self> {
         let people = People::gather(&site).await?;
-        let rig = Self {
-            site,
-            people,
-            project_id: id::fresh(),
-            fund_id: id::fresh(),
-            pool_id: id::fresh(),
-        };
-        rig.lay_out().await?;
-        rig.ask_and_grant(gpu_seconds).await?;
-        rig.people.until_kept(&rig.site, BOUND).await?;
-        Ok(rig)
-    }
-
-    async fn lay_out(&self) -> Result<()> {
-        let now = Clock::System.now();
-        let (from, until) = (now - TimeDelta::days(1), now + TimeDelta::days(365));
-        let operator = &self.people.operator;
-        let fund = json!({
-            "fund_id": self.fund_id, "name": "Public sector 2027", "purpose": "public_sector",
-            "ceiling_usek": 30_000_000_000_000_i64, "valid_from": from, "valid_until": until,
-        });
-        operator.post("/v1/funds", &fund).await?;
-        let pool = json!({
-            "pool_id": self.pool_id, "fund_id": self.fund_id,
-            "cluster": self.site.cluster_name(), "class": "h200", "gpu_type": "h200",
-            "gpus_per_node": 8, "partition": "gpu", "gpu_seconds": 1_000_000_i64 * 3600,
-            "valid_from": from, "valid_until": until,
-        });
-        operator.post("/v1/pools", &pool).await?;
-        let path = format!("/v1/pools/{}/share", self.pool_id);
-        let share = json!({ "pool_share_id": id::fresh(), "share": { "mode": "none" } });
-        operator.post(&path, &share).await?;
-        let card = json!({
-            "rate_card_id": id::fresh(), "name": "Mimer 2027:1", "valid_from": from,
-            "valid_until": null,
-            "rates": [{ "rate_id": id::fresh(), "class": "h200", "partition": "gpu",
-                "price_usek_per_gpu_hour": PRICE_USEK, "factor_ppm": 1_000_000 }],
-        });
-        self.people.finance.post("/v1/rate-cards", &card).await?;
-        let project = json!({
-            "project_id": self.project_id, "agency_id": self.people.agency_id, "slug": PROJECT,
-            "title": "Traffic forecasts", "data_class": "open",
-            "controller_login": self.people.controller.login, "slurm_account": ACCOUNT,
-        });
-        self.people.anna.post("/v1/projects", &project).await?;
-        Ok(())
-    }
-
-    async fn ask_and_grant(&self, gpu_seconds: i64) -> Result<()> {
-        let now = Clock::System.now();
-        let (request_id, until) = (id::fresh(), now + TimeDelta::days(30));
-        let request = json!({
-            "request_id": request_id, "purpose": "Forecast traffic", "class": "h200",
-            "gpu_seconds": gpu_seconds, "gpus_at_once": 20, "longest_run_s": 4 * 3600,
-            "from": now, "until": until, "pattern": "compute_to_data",
-        });
-        let path = format!("/v1/projects/{}/requests", self.project_id);
-        self.people.anna.post(&path, &request).await?;
-        let scores = ["societal_benefit", "security", "need", "feasibility"]
-            .map(|criterion| json!({ "criterion": criterion, "points": 4 }));
-        let approval = json!({
-            "decision_id": id::fresh(), "scores": scores,
-            "motivation": "It serves everybody who travels.",
-            "grant": {
-                "grant_id": id::fresh(), "pool_id": self.pool_id, "gpu_seconds": gpu_seconds,
-                "usek": 50_000_000_000_i64, "valid_from": now - TimeDelta::minutes(1),
-                "valid_until": until, "max_wall_time_s": 4 * 3600, "max_gpus": 20,
-            },
-        });
-        let path = format!("/v1/requests/{request_id}/approval");
-        self.people.decider.post(&path, &approval).await?;
-        Ok(())
+        let terms = Terms { gpu_seconds, max_gpus: 20, ..TERMS };
+        let granted = people.open_ground(&site, &terms).await?;
+        people.set_share(granted.pool_id, &json!({ "mode": "none" })).await?;
+        people.until_kept(&site, BOUND).await?;
+        Ok(Self { site, people, project_id: granted.project_id })
     }
 
     /// Plans a job of one GPU for a minute; `with` adds to the request or changes it.

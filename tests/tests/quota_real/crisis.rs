@@ -20,7 +20,7 @@ async fn two_people_start_a_crisis_and_it_ends_by_itself() -> Result<()> {
 
     let (crisis_id, operator) = (id::fresh(), &rig.people.operator);
     let proposal = json!({
-        "crisis_id": crisis_id, "project_ids": [rig.project_id],
+        "crisis_id": crisis_id, "project_ids": [rig.granted.project_id],
         "ends_at": Clock::System.now() + TimeDelta::seconds(45), "why": "a bridge has fallen",
     });
     operator.post("/v1/crises", &proposal).await?;
@@ -41,7 +41,7 @@ async fn two_people_start_a_crisis_and_it_ends_by_itself() -> Result<()> {
     })
     .await?;
     ensure!(report["crisis"]["ended_by"].is_null(), "it ended by itself: {report}");
-    rig.until_kept().await?;
+    rig.people.until_kept(&rig.site, BOUND).await?;
     let shown = ["--noheader", "-P", "show", "qos", &qos(), "format=Name,Preempt,Priority"];
     let after = cluster.output("sacctmgr", &shown).await?;
     ensure!(after.trim() == format!("{}||0", qos()), "everything is undone: {after}");

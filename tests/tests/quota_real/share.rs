@@ -80,7 +80,8 @@ async fn research_paid_nothing(rig: &Rig, job_id: u32) -> Result<()> {
     ensure!(row.account == testbed::site::ACCOUNT && row.qos == qos(), "{row:?}");
     let used = cluster.sacct_rows_of_account("research").await?;
     ensure!(used.iter().all(|row| !row.admin_comment.starts_with("mimer:")), "{used:?}");
-    let proof = rig.people.operator.get(&format!("/v1/funds/{}/proof", rig.fund_id)).await?;
+    let proof =
+        rig.people.operator.get(&format!("/v1/funds/{}/proof", rig.granted.fund_id)).await?;
     ensure!(proof["whole"] == true, "the fund's proof: {proof}");
     ensure!(proof["charged_elsewhere"]["gpu_seconds"] == 0, "research paid: {proof}");
     Ok(())

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chrono::TimeDelta;
-use record::{Clock, id};
+use record::id;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection, FromRow};
 use testbed::poll;
-use testbed::site::{ACCOUNT, PROJECT, Second, Site, text, until_some};
-use testbed::story::{PRICE_USEK, People};
+use testbed::site::{Second, Site, text, until_some};
+use testbed::story::{Gpus, People, WIDE_TERMS};
 use testbed::{Cluster, ClusterPlan};
 use uuid::Uuid;
 
@@ -20,8 +19,6 @@ pub(crate) const BOUND: Duration = Duration::from_secs(240);
 pub(crate) const HERE: &str = "berg";
 /// The second.
 pub(crate) const THERE: &str = "dal";
-
-const GRANTED: i64 = 1_000_000;
 
 /// The installation, its people and its project. Each cluster's GPUs are a class of its name.
 pub(crate) struct Ground {
@@ -38,8 +35,8 @@ impl Ground {
         let mut site = Site::shared_on(plan(HERE), 1, &[]).await?;
         let second = Second::beside(&mut site, plan(THERE)).await?;
         let people = People::gather(&site).await?;
-        let ground = Self { people, second, site, project_id: id::fresh() };
-        ground.lay_out().await?;
+        let project_id = Self::lay_out(&people).await?;
+        let ground = Self { people, second, site, project_id };
         for cluster in [HERE, THERE] {
             let what = format!("Slurm on {cluster} to be as the broker wants it");
             let path = format!("/v1/cluster/diff?cluster={cluster}");
@@ -52,70 +49,17 @@ impl Ground {
         Ok(ground)
     }
 
-    async fn lay_out(&self) -> Result<()> {
-        let now = Clock::System.now();
-        let (from, until) = (now - TimeDelta::days(1), now + TimeDelta::days(365));
-        let fund_id = id::fresh();
-        let fund = json!({
-            "fund_id": fund_id, "name": "Public sector 2027", "purpose": "public_sector",
-            "ceiling_usek": 30_000_000_000_000_i64, "valid_from": from, "valid_until": until,
-        });
-        self.people.operator.post("/v1/funds", &fund).await?;
-        let rates = [HERE, THERE].map(|class| {
-            json!({ "rate_id": id::fresh(), "class": class, "partition": "gpu",
-                "price_usek_per_gpu_hour": PRICE_USEK, "factor_ppm": 1_000_000 })
-        });
-        let card = json!({
-            "rate_card_id": id::fresh(), "name": "Mimer 2027:1", "valid_from": from,
-            "valid_until": null, "rates": rates,
-        });
-        self.people.finance.post("/v1/rate-cards", &card).await?;
-        let project = json!({
-            "project_id": self.project_id, "agency_id": self.people.agency_id, "slug": PROJECT,
-            "title": "Traffic forecasts", "data_class": "open",
-            "controller_login": self.people.controller.login, "slurm_account": ACCOUNT,
-        });
-        self.people.anna.post("/v1/projects", &project).await?;
-        for cluster in [HERE, THERE] {
-            let pool_id = id::fresh();
-            let pool = json!({
-                "pool_id": pool_id, "fund_id": fund_id, "cluster": cluster, "class": cluster,
-                "gpu_type": "h200", "gpus_per_node": 8, "partition": "gpu",
-                "gpu_seconds": 1_000_000_i64 * 3600, "valid_from": from, "valid_until": until,
-            });
-            self.people.operator.post("/v1/pools", &pool).await?;
-            let path = format!("/v1/pools/{pool_id}/share");
-            let share = json!({ "pool_share_id": id::fresh(), "share": { "mode": "none" } });
-            self.people.operator.post(&path, &share).await?;
-            self.ask_and_grant((cluster, pool_id)).await?;
+    async fn lay_out(people: &People) -> Result<Uuid> {
+        let gpus = [HERE, THERE].map(|name| Gpus { cluster: name, class: name, partition: "gpu" });
+        let fund_id = people.open_fund().await?;
+        people.price(&gpus).await?;
+        let project_id = people.open_project().await?;
+        for gpus in gpus {
+            let pool_id = people.open_pool(fund_id, gpus).await?;
+            people.set_share(pool_id, &json!({ "mode": "none" })).await?;
+            people.grant_open((project_id, fund_id, pool_id), gpus.class, &WIDE_TERMS).await?;
         }
-        Ok(())
-    }
-
-    async fn ask_and_grant(&self, (class, pool_id): (&str, Uuid)) -> Result<()> {
-        let now = Clock::System.now();
-        let request_id = id::fresh();
-        let request = json!({
-            "request_id": request_id, "purpose": "Forecast traffic", "class": class,
-            "gpu_seconds": GRANTED, "gpus_at_once": 8, "longest_run_s": 3600,
-            "from": now, "until": now + TimeDelta::days(30), "pattern": "compute_to_data",
-        });
-        let path = format!("/v1/projects/{}/requests", self.project_id);
-        self.people.anna.post(&path, &request).await?;
-        let scores = ["societal_benefit", "security", "need", "feasibility"]
-            .map(|criterion| json!({ "criterion": criterion, "points": 4 }));
-        let approval = json!({
-            "decision_id": id::fresh(), "scores": scores,
-            "motivation": "It serves everybody who travels.",
-            "grant": {
-                "grant_id": id::fresh(), "pool_id": pool_id, "gpu_seconds": GRANTED,
-                "usek": 500_000_000_000_i64, "valid_from": now - TimeDelta::minutes(1),
-                "valid_until": now + TimeDelta::days(30), "max_wall_time_s": 3600, "max_gpus": 8,
-            },
-        });
-        let path = format!("/v1/requests/{request_id}/approval");
-        self.people.decider.post(&path, &approval).await?;
-        Ok(())
+        Ok(project_id)
     }
 
     /// Plans a short job on the GPUs of one cluster.
