@@ -22,7 +22,7 @@
 //! under the same id is refused by name.
 #![deny(clippy::float_arithmetic)]
 
-use record::SealedTable;
+use record::{Keys, SealedTable};
 
 pub mod apportion;
 pub mod charge;
@@ -46,6 +46,7 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.entry",
         key: "entry_id",
+        keys: Keys::Fresh,
         columns: &[
             "entry_id",
             "transfer_id",
@@ -64,6 +65,7 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.run",
         key: "run_id",
+        keys: Keys::Fresh,
         columns: &[
             "run_id",
             "hold_id",
@@ -83,6 +85,7 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.extension",
         key: "extension_id",
+        keys: Keys::Given,
         columns: &[
             "extension_id",
             "hold_id",
@@ -97,11 +100,13 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.extension_end",
         key: "extension_id",
+        keys: Keys::Given,
         columns: &["extension_id", "shortened_at"],
     },
     SealedTable {
         name: "accounting.charge",
         key: "charge_id",
+        keys: Keys::Fresh,
         columns: &[
             "charge_id",
             "run_id",
@@ -119,6 +124,7 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.grant_move",
         key: "transfer_id",
+        keys: Keys::Given,
         columns: &[
             "transfer_id",
             "kind",
@@ -133,11 +139,13 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.over_allocation",
         key: "transfer_id",
+        keys: Keys::Given,
         columns: &["transfer_id", "pool_id", "gpu_seconds", "allocated_at"],
     },
     SealedTable {
         name: "accounting.clearing",
         key: "clearing_id",
+        keys: Keys::Given,
         columns: &[
             "clearing_id",
             "grant_id",
@@ -151,11 +159,13 @@ pub const SEALED_TABLES: &[SealedTable] = &[
     SealedTable {
         name: "accounting.clearing_end",
         key: "clearing_id",
+        keys: Keys::Given,
         columns: &["clearing_id", "proposed_by", "decided_by", "verdict", "decided_at"],
     },
     SealedTable {
         name: "accounting.cleared_charge",
         key: "cleared_charge_id",
+        keys: Keys::Fresh,
         columns: &[
             "cleared_charge_id",
             "clearing_id",

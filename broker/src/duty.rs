@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use quotas::grant_change;
-use record::seal;
+use record::seal::{self, Reach};
 use record::{Actor, SealedTable, Stamp};
 use sqlx::PgPool;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::witness;
@@ -16,14 +17,30 @@ pub fn sealed_tables() -> Vec<SealedTable> {
     [record::SEALED_TABLES, accounting::SEALED_TABLES, staging::SEALED_TABLES].concat()
 }
 
+/// How often the sealer looks at everything there is, not just at what is recent: at its start, and
+/// then so.
+const LOOKS_AT_EVERYTHING_EVERY: Duration = Duration::from_secs(600);
+
 /// Seals new rows until `stop` turns true, and once more at the end.
 pub async fn run_sealer(app: App, sealer: PgPool, mut stop: watch::Receiver<bool>) {
     let pause = Duration::from_millis(app.config.duties.seal_ms);
     let tables = sealed_tables();
+    let mut looked_at_everything: Option<Instant> = None;
     loop {
         let stopping = *stop.borrow();
-        match seal::seal_new_rows(&sealer, &tables, app.clock.now()).await {
-            Ok(sealed) => app.metrics.sealed(sealed),
+        let begun = Instant::now();
+        let is_recent = |at: Instant| begun - at < LOOKS_AT_EVERYTHING_EVERY;
+        let reach = match looked_at_everything {
+            Some(at) if is_recent(at) => Reach::Recent,
+            _ => Reach::Everything,
+        };
+        match seal::seal_new_rows(&sealer, &tables, reach, app.clock.now()).await {
+            Ok(sealed) => {
+                app.metrics.sealed(sealed);
+                if reach == Reach::Everything {
+                    looked_at_everything = Some(begun);
+                }
+            }
             Err(error) => {
                 tracing::error!(error = %error, "sealing failed; the unsealed tail grows");
             }

@@ -156,7 +156,14 @@ async fn the_operator_sees_the_pool_the_faults_and_the_unsealed_tail(db: PgPool)
         }
     }
     let tables = [record::SEALED_TABLES, accounting::SEALED_TABLES].concat();
-    record::seal::seal_new_rows(&site.db, &accounting::SEALED_TABLES[..1], site.now).await.unwrap();
+    record::seal::seal_new_rows(
+        &site.db,
+        &accounting::SEALED_TABLES[..1],
+        record::seal::Reach::Everything,
+        site.now,
+    )
+    .await
+    .unwrap();
     let mut tx = site.db.acquire().await.unwrap();
     let ask = ReadOperator {
         settings: vec![(

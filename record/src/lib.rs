@@ -17,7 +17,7 @@ pub use audit::{Actor, AuditRow, Stamp};
 pub use clock::Clock;
 pub use language::Language;
 pub use month::Month;
-pub use seal::SealedTable;
+pub use seal::{Keys, SealedTable};
 pub use units::{GpuSeconds, MicroSek};
 
 /// The migrations of schema `record`; they run before every other crate's.
@@ -27,6 +27,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 pub const SEALED_TABLES: &[SealedTable] = &[SealedTable {
     name: "record.audit",
     key: "audit_id",
+    keys: Keys::Fresh,
     columns: &[
         "audit_id",
         "at",

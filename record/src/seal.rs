@@ -4,11 +4,39 @@
 //! "id greater than the last") and chains them in the order it finds them, one sealer at a time.
 //! Writers never wait for it. The rows it has not reached yet are the *unsealed tail*, which
 //! [`verify`] counts and shows.
+//!
+//! Looking at every row of the record each second would cost more each day. A look at what is recent
+//! ([`Reach::Recent`]) passes over rows whose ids were made long ago; a look at everything, now and
+//! then, misses nothing, whatever ids say.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 use uuid::Uuid;
+
+use crate::id;
+
+/// Where the keys of a sealed table come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// [`crate::id::fresh`] makes them with their rows: an old key is an old row.
+    Fresh,
+    /// Clients choose them, or they are another row's: they say nothing of a row's age.
+    Given,
+}
+
+/// How far back a look for rows without a seal goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All there are: the time it takes grows with the record.
+    Everything,
+    /// Those of the last [`RECENT`], where keys tell the age; else all.
+    Recent,
+}
+
+/// How old a row's id may be that a look at what is recent still finds: much longer than any
+/// transaction lasts, and than clocks differ.
+pub const RECENT: TimeDelta = TimeDelta::minutes(10);
 
 /// A table whose rows are insert-only and sealed.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +45,8 @@ pub struct SealedTable {
     pub name: &'static str,
     /// The UUID key column.
     pub key: &'static str,
+    /// Where its keys come from.
+    pub keys: Keys,
     /// The columns under the seal, in order. A column added later gets a new sealed table entry.
     pub columns: &'static [&'static str],
 }
@@ -61,10 +91,11 @@ const GENESIS: [u8; 32] = [0; 32];
 /// Only one sealer works at a time; the number is arbitrary and fixed.
 const SEALER_LOCK: i64 = 0x6d69_6d65_7201;
 
-/// Seals every committed row that has no seal yet and returns how many it sealed.
+/// Seals every committed row within reach that has no seal yet and returns how many it sealed.
 pub async fn seal_new_rows(
     pool: &PgPool,
     tables: &[SealedTable],
+    reach: Reach,
     now: DateTime<Utc>,
 ) -> Result<u64, sqlx::Error> {
     let mut tx = pool.begin().await?;
@@ -77,7 +108,7 @@ pub async fn seal_new_rows(
         tip.map_or((0, GENESIS.to_vec()), |tip| (tip.seal_no, tip.digest));
     let mut sealed = 0;
     for table in tables {
-        for (row_id, text) in unsealed(&mut tx, table).await? {
+        for (row_id, text) in unsealed(&mut tx, table, reach).await? {
             seal_no += 1;
             let row_digest = sha256(&[text.as_bytes()]);
             let digest = link(seal_no, table.name, row_id, &row_digest, &previous);
@@ -116,7 +147,8 @@ pub async fn verify(pool: &PgPool, tables: &[SealedTable]) -> Result<Verdict, sq
     check_chain(&mut tx, &mut verdict).await?;
     for table in tables {
         check_rows(&mut tx, table, &mut verdict).await?;
-        verdict.unsealed_count += i64::try_from(unsealed(&mut tx, table).await?.len()).unwrap_or(0);
+        verdict.unsealed_count +=
+            i64::try_from(unsealed(&mut tx, table, Reach::Everything).await?.len()).unwrap_or(0);
     }
     Ok(verdict)
 }
@@ -201,21 +233,28 @@ async fn check_rows(
     Ok(())
 }
 
-/// The committed rows of `table` that no seal covers, with the text that gets sealed.
+/// The committed rows of `table` within reach that no seal covers, with the text that gets sealed.
 async fn unsealed(
     tx: &mut PgConnection,
     table: &SealedTable,
+    reach: Reach,
 ) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    // Two statements, so that each is planned for what it reads.
+    let (least, within) = match (reach, table.keys) {
+        (Reach::Recent, Keys::Fresh) => (id::least_of_the_last(RECENT), "t.{key} >= $2"),
+        _ => (Uuid::nil(), "$2::uuid is not null"),
+    };
     let sql = format!(
         "select t.{key} as row_id, {row} as body from {name} t
-         where not exists
+         where {within} and not exists
              (select from record.seal s where s.table_name = $1 and s.row_id = t.{key})
          order by t.{key}",
+        within = within.replace("{key}", table.key),
         key = table.key,
         name = table.name,
         row = row_text(table),
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(table.name).fetch_all(tx).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(table.name).bind(least).fetch_all(tx).await?;
     rows.iter().map(|row| Ok((row.try_get("row_id")?, row.try_get("body")?))).collect()
 }
 

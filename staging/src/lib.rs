@@ -38,6 +38,7 @@ pub const SEALED_TABLES: &[record::SealedTable] = &[
     record::SealedTable {
         name: "staging.transfer",
         key: "transfer_id",
+        keys: record::Keys::Given,
         columns: &[
             "transfer_id",
             "link_id",
@@ -54,6 +55,7 @@ pub const SEALED_TABLES: &[record::SealedTable] = &[
     record::SealedTable {
         name: "staging.chunk",
         key: "chunk_id",
+        keys: record::Keys::Fresh,
         columns: &[
             "chunk_id",
             "transfer_id",

@@ -1,5 +1,8 @@
 //! Permits of attempts: looked at before release and while a job waits or runs.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use chrono::{DateTime, Utc};
 use quotas::permit;
 use quotas::project::{self, DataClass};
@@ -60,11 +63,18 @@ async fn any_permit(
 pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut connection = app.db.acquire().await?;
+    // Thousands may wait on the same permits: what they rest on is looked at once a round.
+    let mut looked_at = HashMap::new();
     for attempt in attempt::open(&mut connection).await? {
         if attempt.cancel_wanted || attempt.state == AttemptState::Ended {
             continue;
         }
-        let Err(refused) = check(&mut connection, &attempt, now).await? else { continue };
+        let rests_on = (attempt.project_id, attempt.person_id, attempt.link_ids.clone());
+        let verdict = match looked_at.entry(rests_on) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(check(&mut connection, &attempt, now).await?),
+        };
+        let Err(refused) = verdict.clone() else { continue };
         let stamp = Stamp {
             actor: Actor::Program("permit_watch"),
             now,

@@ -295,7 +295,14 @@ async fn the_application_can_neither_change_nor_delete_a_chunk(db: PgPool) {
         assert!(refused.to_string().contains("permission denied"), "{sql}: {refused}");
     }
     sqlx::query("reset role").execute(&mut *tx).await.unwrap();
-    let sealed = record::seal::seal_new_rows(&db, staging::SEALED_TABLES, noon()).await.unwrap();
+    let sealed = record::seal::seal_new_rows(
+        &db,
+        staging::SEALED_TABLES,
+        record::seal::Reach::Everything,
+        noon(),
+    )
+    .await
+    .unwrap();
     assert_eq!(sealed, 14);
     let verdict = record::seal::verify(&db, staging::SEALED_TABLES).await.unwrap();
     assert_eq!((verdict.faults, verdict.unsealed_count), (vec![], 0));

@@ -105,7 +105,9 @@ async fn an_entry_changed_by_the_owner_is_named_by_the_seal(db: PgPool) {
     desk.settle(hold_id, &[run_of(60)]).await.unwrap();
     let rows = desk.count("entry").await + desk.count("run").await + desk.count("charge").await;
 
-    let sealed = seal::seal_new_rows(&desk.db, SEALED_TABLES, noon()).await.unwrap();
+    let sealed = seal::seal_new_rows(&desk.db, SEALED_TABLES, seal::Reach::Everything, noon())
+        .await
+        .unwrap();
     assert_eq!(i64::try_from(sealed).unwrap(), rows);
     assert_eq!(seal::verify(&desk.db, SEALED_TABLES).await.unwrap().faults, []);
 
