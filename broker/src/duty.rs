@@ -29,11 +29,7 @@ pub async fn run_sealer(app: App, sealer: PgPool, mut stop: watch::Receiver<bool
     loop {
         let stopping = *stop.borrow();
         let begun = Instant::now();
-        let is_recent = |at: Instant| begun - at < LOOKS_AT_EVERYTHING_EVERY;
-        let reach = match looked_at_everything {
-            Some(at) if is_recent(at) => Reach::Recent,
-            _ => Reach::Everything,
-        };
+        let reach = reach(looked_at_everything.map(|at| begun - at));
         match seal::seal_new_rows(&sealer, &tables, reach, app.clock.now()).await {
             Ok(sealed) => {
                 app.metrics.sealed(sealed);
@@ -52,6 +48,14 @@ pub async fn run_sealer(app: App, sealer: PgPool, mut stop: watch::Receiver<bool
             () = tokio::time::sleep(pause) => {}
             _ = stop.changed() => {}
         }
+    }
+}
+
+/// How far the sealer looks, so long after it last looked at everything.
+fn reach(since: Option<Duration>) -> Reach {
+    match since {
+        Some(since) if since < LOOKS_AT_EVERYTHING_EVERY => Reach::Recent,
+        _ => Reach::Everything,
     }
 }
 
@@ -127,4 +131,16 @@ async fn end_grants(app: &App) -> anyhow::Result<bool> {
             gpu_seconds = grant.gpu_seconds.get(), "a grant has ended; what was left went back");
     }
     Ok(!ended.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sealer_looks_at_everything_first_and_every_ten_minutes() {
+        assert_eq!(reach(None), Reach::Everything);
+        assert_eq!(reach(Some(Duration::from_secs(599))), Reach::Recent);
+        assert_eq!(reach(Some(Duration::from_secs(600))), Reach::Everything);
+    }
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use record::{Actor, Stamp};
 use serde_json::json;
 use slurm_wire::JobRecord;
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 use told::Told;
 use uuid::Uuid;
 
@@ -101,28 +101,54 @@ struct Repeated {
     told_at: Vec<DateTime<Utc>>,
     /// Restarts that slurmctld counts.
     restart_count: i32,
-    /// Exceptions that there are.
+    /// Exceptions that nodes' starts have led to.
     shown: i64,
+}
+
+impl Repeated {
+    /// The starts that Slurm does not tell of and that are not shown yet.
+    fn unknown(&self, records: &[JobRecord]) -> Vec<DateTime<Utc>> {
+        let of_this = |record: &&JobRecord| i64::from(record.job_id) == self.slurm_job_id;
+        let told = Told {
+            by_nodes: &self.started_at,
+            by_slurmctld: &self.told_at,
+            restart_count: usize::try_from(self.restart_count).unwrap_or_default(),
+            records: records.iter().filter(of_this).collect(),
+        };
+        let unknown = told.unknown();
+        // What Slurm tells late may excuse another of them than was shown: their number counts.
+        let news = unknown.len().saturating_sub(usize::try_from(self.shown).unwrap_or_default());
+        if news == 0 { Vec::new() } else { unknown }
+    }
 }
 
 /// Raises the exceptions of what the nodes told and Slurm did not.
 pub async fn look(app: &App) -> anyhow::Result<()> {
     let (cluster, now) = (app.cluster.name.as_str(), app.clock.now());
-    for repeated in repeated(&mut *app.db.acquire().await?, cluster, now).await? {
-        let known = known(&mut *app.db.acquire().await?, cluster, &repeated).await?;
-        if repeated.started_at.len() <= known {
+    let mut connection = app.db.acquire().await?;
+    let repeated = repeated(&mut connection, cluster, now).await?;
+    let asked_ids = repeated.iter().map(|it| u32::try_from(it.asked_id));
+    let asked_ids: Vec<u32> =
+        asked_ids.collect::<Result<_, _>>().context("Slurm's ids have 32 bits")?;
+    let records = crate::watch::records_of(&mut connection, cluster, &asked_ids).await?;
+    let records: Vec<JobRecord> = records.into_iter().map(|kept| kept.record).collect();
+    for repeated in repeated {
+        let unknown = repeated.unknown(&records);
+        if unknown.is_empty() {
             continue;
         }
         let (actor, trace_id) = (Actor::Program("watcher"), repeated.trace_id);
         let stamp = Stamp { actor, now, why: None, trace_id };
-        let mut tx = app.db.begin().await?;
-        let news = raise(&mut tx, (cluster, known), &repeated, &stamp).await?;
+        let mut tx = connection.begin().await?;
+        let news = raise(&mut tx, cluster, (&repeated, &unknown), &stamp).await?;
         tx.commit().await?;
         (0..news).for_each(|_| app.metrics.second_start());
     }
     Ok(())
 }
 
+/// Jobs of which nodes told more than one start lately, once slurmctld has been followed for long enough
+/// after the last to have told of it.
 async fn repeated(
     tx: &mut PgConnection,
     cluster: &str,
@@ -161,62 +187,48 @@ async fn repeated(
                  as "restart_count!",
              (select count(*) from broker.exception e
                  where e.attempt_id = s.attempt_id and e.kind = 'second_start'
-                   and e.slurm_job_id = s.slurm_job_id) as "shown!"
+                   and e.slurm_job_id = s.slurm_job_id and e.distinction like 'node %') as "shown!"
          from seen s join broker.job_plan p using (job_plan_id)
          where cardinality(s.started_at) > 1
-           and s.started_at[cardinality(s.started_at)] < $3"#,
+           and s.started_at[cardinality(s.started_at)] + $3::interval < (
+               select m.watched_at from broker.records_mark m where m.cluster = $1)"#,
         cluster,
         now - LOOKED_AT_FOR,
-        now - SLURM_TELLS_WITHIN,
+        SLURM_TELLS_WITHIN as _,
     )
     .fetch_all(tx)
     .await
 }
 
-/// How many of the starts on nodes are accounted for: those that Slurm counts, and second ones that
-/// are shown already.
-async fn known(tx: &mut PgConnection, cluster: &str, repeated: &Repeated) -> anyhow::Result<usize> {
-    let asked_id = u32::try_from(repeated.asked_id).context("Slurm's ids have 32 bits")?;
-    let kept = crate::watch::records_of(tx, cluster, &[asked_id]).await?;
-    let mut records: Vec<JobRecord> = kept.into_iter().map(|kept| kept.record).collect();
-    records.retain(|record| i64::from(record.job_id) == repeated.slurm_job_id);
-    let told = Told {
-        by_nodes: &repeated.started_at,
-        by_slurmctld: &repeated.told_at,
-        restart_count: usize::try_from(repeated.restart_count).unwrap_or_default(),
-        records,
-    };
-    Ok(told.starts() + usize::try_from(repeated.shown).unwrap_or_default())
-}
-
-/// One exception for each start beyond those that are known. Returns how many are new.
+/// One exception for each start that Slurm does not tell of. Returns how many are new.
 async fn raise(
     tx: &mut PgConnection,
-    (cluster, known): (&str, usize),
-    repeated: &Repeated,
+    cluster: &str,
+    (repeated, unknown): (&Repeated, &[DateTime<Utc>]),
     stamp: &Stamp<'_>,
 ) -> Result<usize, sqlx::Error> {
     let (first, mut news) = (repeated.started_at.first(), 0);
-    for again in repeated.started_at.iter().skip(known) {
+    for at in unknown {
         let found = Found {
             kind: ExceptionKind::SecondStart,
             cluster,
             slurm_job_id: repeated.slurm_job_id,
             submitted_at: repeated.created_at,
-            distinction: &format!("node {}", again.timestamp_micros()),
+            distinction: &format!("node {}", at.timestamp_micros()),
             attempt_id: Some(repeated.attempt_id),
             facts: json!({
                 "first_started_at": first,
-                "started_again_at": again,
-                "sentence": "the node saw this start, and Slurm does not count it: slurmctld had \
-                             forgotten an earlier one; what slurmdbd has is charged",
+                "started_again_at": repeated.started_at.last(),
+                "not_told_by_slurm": at,
+                "sentence": "a node saw a start that Slurm does not tell of: slurmctld had forgotten \
+                             it and started the script again; what slurmdbd has is charged",
             }),
         };
         if exception::keep(&mut *tx, &found, stamp).await?.is_some() {
             news += 1;
             tracing::error!(attempt.id = %repeated.attempt_id,
-                slurm.job_id = repeated.slurm_job_id, again = %again,
-                "Slurm started a script a second time: the node saw it, slurmctld forgot the first");
+                slurm.job_id = repeated.slurm_job_id, forgotten = %at,
+                "Slurm started a script a second time: a node saw a start that slurmctld forgot");
         }
     }
     sqlx::query!(

@@ -100,7 +100,7 @@ pub async fn read(
                and a.started_at <= $3
            order by a.started_at"#,
         &crisis.project_ids,
-        crisis.confirmed_at.unwrap_or(now),
+        crisis.confirmed_at,
         crisis.ended_at.unwrap_or(now),
     )
     .fetch_all(tx)

@@ -1,7 +1,6 @@
 //! Permits of attempts: looked at before release and while a job waits or runs.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use quotas::permit;
@@ -63,18 +62,20 @@ async fn any_permit(
 pub async fn stop_unpermitted(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut connection = app.db.acquire().await?;
-    // Thousands may wait on the same permits: what they rest on is looked at once a round.
-    let mut looked_at = HashMap::new();
+    // Thousands may wait on the same permits: what holds is looked at once a round.
+    let mut holds = HashSet::new();
     for attempt in attempt::open(&mut connection).await? {
         if attempt.cancel_wanted || attempt.state == AttemptState::Ended {
             continue;
         }
         let rests_on = (attempt.project_id, attempt.person_id, attempt.link_ids.clone());
-        let verdict = match looked_at.entry(rests_on) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(check(&mut connection, &attempt, now).await?),
+        if holds.contains(&rests_on) {
+            continue;
+        }
+        let Err(refused) = check(&mut connection, &attempt, now).await? else {
+            holds.insert(rests_on);
+            continue;
         };
-        let Err(refused) = verdict.clone() else { continue };
         let stamp = Stamp {
             actor: Actor::Program("permit_watch"),
             now,

@@ -152,6 +152,8 @@ async fn attempt_with_link(stage: &Stage) -> (Attempt, Uuid) {
 #[sqlx::test(migrations = false)]
 async fn a_permit_that_ends_stops_its_jobs_and_says_so_once(db: PgPool) {
     let stage = Stage::set(&db).await;
+    // Rests on nothing, and goes on: what holds for it says nothing of the other.
+    stage.attempt_at(AttemptState::Submitted).await;
     let (attempt, permit_id) = attempt_with_link(&stage).await;
     let mut tx = db.acquire().await.unwrap();
     assert_eq!(permit::check(&mut tx, &attempt, day(7, 1)).await.unwrap(), Ok(()));
@@ -177,6 +179,8 @@ async fn a_permit_that_ends_stops_its_jobs_and_says_so_once(db: PgPool) {
 #[sqlx::test(migrations = false)]
 async fn a_job_that_ended_before_its_permit_is_not_said_to_be_stopped(db: PgPool) {
     let stage = Stage::set(&db).await;
+    // Rests on nothing, and goes on: what holds for it says nothing of the other.
+    stage.attempt_at(AttemptState::Submitted).await;
     let (attempt, permit_id) = attempt_with_link(&stage).await;
     let mut tx = db.acquire().await.unwrap();
     attempt::advance(&mut tx, attempt.attempt_id, AttemptState::Ended).await.unwrap();

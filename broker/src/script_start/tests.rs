@@ -20,6 +20,20 @@ async fn told(stage: &Stage, attempt: &Attempt, seconds: &[i64]) {
     tx.commit().await.unwrap();
 }
 
+/// So many seconds pass, and slurmctld is followed in all of them.
+async fn watched_for(stage: &Stage, seconds: i64) {
+    stage.wait_s(seconds);
+    sqlx::query(
+        "insert into broker.records_mark (cluster, read_until, again_from, watched_at)
+         values ($1, $2, $2, $2) on conflict (cluster) do update set watched_at = $2",
+    )
+    .bind(&stage.app.cluster.name)
+    .bind(stage.app.clock.now())
+    .execute(&stage.app.db)
+    .await
+    .unwrap();
+}
+
 async fn second_starts(stage: &Stage) -> i64 {
     sqlx::query_scalar("select count(*) from broker.exception where kind = 'second_start'")
         .fetch_one(&stage.app.db)
@@ -32,14 +46,14 @@ async fn a_start_that_slurm_does_not_count_is_a_second_one_and_shown_once(db: Pg
     let stage = Stage::set(&db).await;
     let attempt = stage.attempt_at(AttemptState::Running).await;
     told(&stage, &attempt, &[0]).await;
-    stage.wait_s(60);
+    watched_for(&stage, 60).await;
     look(&stage.app).await.unwrap();
     assert_eq!(second_starts(&stage).await, 0, "one start is none too many");
 
     told(&stage, &attempt, &[-60, 0, 5]).await;
     look(&stage.app).await.unwrap();
     assert_eq!(second_starts(&stage).await, 0, "Slurm may still tell of restarts");
-    stage.wait_s(60);
+    watched_for(&stage, 60).await;
     for _ in 0..2 {
         look(&stage.app).await.unwrap();
     }
@@ -62,11 +76,11 @@ async fn a_restart_that_slurm_counts_is_no_second_start(db: PgPool) {
     .await
     .unwrap();
     told(&stage, &attempt, &[0, 20]).await;
-    stage.wait_s(60);
+    watched_for(&stage, 60).await;
     look(&stage.app).await.unwrap();
     assert_eq!(second_starts(&stage).await, 0);
     told(&stage, &attempt, &[0]).await;
-    stage.wait_s(60);
+    watched_for(&stage, 60).await;
     look(&stage.app).await.unwrap();
     assert_eq!(second_starts(&stage).await, 1);
 }
@@ -109,7 +123,7 @@ async fn a_restart_of_a_run_that_never_reached_its_node_excuses_no_second_start(
         has_record(&stage, &attempt, JobState::NodeFail, 0).await;
         has_record(&stage, &attempt, JobState::Completed, 700).await;
         told(&stage, &attempt, &[-before_s, 701]).await;
-        stage.wait_s(760);
+        watched_for(&stage, 760).await;
         look(&stage.app).await.unwrap();
         assert_eq!(second_starts(&stage).await, shown);
     }

@@ -1,9 +1,11 @@
-//! How many of the starts that nodes saw are accounted for by what Slurm tells.
+//! Which of the starts that nodes saw Slurm tells of.
 //!
 //! Slurm counts restarts, and a restart excuses a second start on a node. But slurmctld 22.05 also
 //! counts one whose run never reached a node: where it could not send the script (munged was away), it
 //! ends that run as NODE_FAIL and puts the job back, whether that may be requeued or not. Such a run
-//! excuses nothing.
+//! excuses nothing. So each start of Slurm's is matched with the first that a node saw in its time.
+
+use std::ops::Range;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use slurm_wire::JobRecord;
@@ -12,6 +14,9 @@ use crate::watch::made_way;
 
 /// A node's clock and slurmctld's agree within this: Slurm wants them held together (NTP).
 const CLOCKS_AGREE_WITHIN: TimeDelta = TimeDelta::seconds(1);
+/// A start that a node sees so long after slurmdbd's end of a run is not that run's: a node that failed
+/// was last heard of before it failed, and what Slurm puts back waits longer than this.
+const ENDS_WITHIN: TimeDelta = TimeDelta::seconds(30);
 
 /// One job's starts, by each who tells.
 pub(super) struct Told<'a> {
@@ -21,33 +26,55 @@ pub(super) struct Told<'a> {
     /// Restarts that slurmctld counts.
     pub(super) restart_count: usize,
     /// Of this job alone.
-    pub(super) records: Vec<JobRecord>,
+    pub(super) records: Vec<&'a JobRecord>,
 }
 
 impl Told<'_> {
-    /// Starts on nodes that Slurm knows it made: one, and one more for each restart of a run that
-    /// reached its node.
-    pub(super) fn starts(&self) -> usize {
+    /// The starts on nodes that are not of any run that Slurm tells of, in order.
+    ///
+    /// Where Slurm counts more restarts than it tells starts, as many of the first are left out: the
+    /// watcher did not see every run.
+    pub(super) fn unknown(&self) -> Vec<DateTime<Utc>> {
+        let times = self.times_of_runs();
         let made_way = self.records.iter().filter(|run| made_way(run) && self.was_followed(run));
         let restarts = self.restart_count.max(made_way.count());
-        (1 + restarts).saturating_sub(self.never_reached_a_node()).max(1)
+        let not_seen = (1 + restarts).saturating_sub(times.len());
+        let first_of =
+            |time: &Range<DateTime<Utc>>| self.by_nodes.iter().position(|at| time.contains(at));
+        let known: Vec<usize> = times.iter().filter_map(first_of).collect();
+        let unknown = (0..self.by_nodes.len()).filter(|place| !known.contains(place));
+        unknown.skip(not_seen).map(|place| self.by_nodes[place]).collect()
     }
 
     fn was_followed(&self, run: &JobRecord) -> bool {
+        let started_at = run.started_at.and_then(|at| DateTime::from_timestamp(at, 0));
         self.records.iter().any(|other| other.started_at > run.started_at)
+            || self.by_slurmctld.iter().any(|at| Some(*at) > started_at)
     }
 
-    /// Starts that Slurm tells, but for the last, after each of which no node saw any before the next.
-    fn never_reached_a_node(&self) -> usize {
-        let recorded = self.records.iter().filter_map(|run| run.started_at.filter(|at| *at > 0));
-        let mut starts: Vec<DateTime<Utc>> =
-            recorded.filter_map(|at| DateTime::from_timestamp(at, 0)).collect();
-        starts.extend(self.by_slurmctld);
-        starts.sort_unstable();
-        starts.dedup();
-        let from = |at: &DateTime<Utc>| *at - CLOCKS_AGREE_WITHIN;
-        let between = starts.windows(2).map(|pair| from(&pair[0])..from(&pair[1]));
-        between.filter(|time| !self.by_nodes.iter().any(|at| time.contains(at))).count()
+    /// For each start that Slurm tells, when a node may have seen it: until the next, or soon after its
+    /// end.
+    fn times_of_runs(&self) -> Vec<Range<DateTime<Utc>>> {
+        let moment = |at: Option<i64>| DateTime::from_timestamp(at.filter(|at| *at > 0)?, 0);
+        let mut runs: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)> = self
+            .records
+            .iter()
+            .filter_map(|run| Some((moment(run.started_at)?, moment(run.ended_at))))
+            .collect();
+        let recorded: Vec<DateTime<Utc>> = runs.iter().map(|(started_at, _)| *started_at).collect();
+        let by_slurmctld = self.by_slurmctld.iter().filter(|at| !recorded.contains(at));
+        runs.extend(by_slurmctld.map(|at| (*at, None)));
+        runs.sort_unstable();
+        runs.dedup_by_key(|(started_at, _)| *started_at);
+        let nexts = runs.iter().skip(1).map(|(next, _)| *next - CLOCKS_AGREE_WITHIN);
+        let nexts = nexts.chain([DateTime::<Utc>::MAX_UTC]);
+        runs.iter()
+            .zip(nexts)
+            .map(|((started_at, ended_at), next)| {
+                let end = ended_at.map_or(next, |at| next.min(at + ENDS_WITHIN));
+                *started_at - CLOCKS_AGREE_WITHIN..end
+            })
+            .collect()
     }
 }
 
@@ -83,44 +110,59 @@ mod tests {
         }
     }
 
-    fn starts(by_nodes: &[i64], restart_count: usize, records: Vec<JobRecord>) -> usize {
+    const NONE: [i64; 0] = [];
+
+    /// The seconds of the starts that Slurm does not tell of.
+    fn unknown(
+        by_nodes: &[i64],
+        (by_slurmctld, restart_count): (&[i64], usize),
+        records: &[JobRecord],
+    ) -> Vec<i64> {
         let by_nodes: Vec<_> = by_nodes.iter().copied().map(at).collect();
-        Told { by_nodes: &by_nodes, by_slurmctld: &[], restart_count, records }.starts()
+        let moment = |second: &i64| DateTime::from_timestamp(*second, 0).unwrap();
+        let by_slurmctld: Vec<_> = by_slurmctld.iter().map(moment).collect();
+        let told = Told {
+            by_nodes: &by_nodes,
+            by_slurmctld: &by_slurmctld,
+            restart_count,
+            records: records.iter().collect(),
+        };
+        told.unknown().iter().map(DateTime::timestamp).collect()
     }
 
     #[test]
     fn a_restart_accounts_for_a_start_whoever_tells_of_it() {
-        let runs = || vec![run(JobState::NodeFail, 100, 200), run(JobState::Completed, 300, 310)];
-        assert_eq!(starts(&[100, 300], 0, vec![]), 1);
-        assert_eq!(starts(&[100, 300], 1, vec![]), 2);
-        assert_eq!(starts(&[100, 300], 0, runs()), 2);
-        assert_eq!(starts(&[100, 300], 1, runs()), 2);
-        assert_eq!(starts(&[100, 110, 300], 1, runs()), 2, "one of them is one too many");
+        let runs = [run(JobState::NodeFail, 100, 200), run(JobState::Completed, 300, 310)];
+        assert_eq!(unknown(&[100, 300], (&[], 0), &[]), [300]);
+        assert_eq!(unknown(&[100, 300], (&[], 1), &[]), NONE);
+        assert_eq!(unknown(&[100, 300], (&[300], 1), &[]), NONE, "the first was not followed");
+        assert_eq!(unknown(&[100, 300], (&[], 0), &runs), NONE);
+        assert_eq!(unknown(&[100, 300], (&[300], 0), &runs[..1]), NONE, "the last still runs");
+        assert_eq!(unknown(&[100, 110, 300], (&[], 1), &runs), [110]);
     }
 
     #[test]
     fn a_run_that_never_reached_a_node_accounts_for_none() {
         // Measured: forgotten at 28, told to have started at 38 and sent nowhere, put back at 52.
-        let runs = || vec![run(JobState::NodeFail, 38, 52), run(JobState::Completed, 800, 810)];
-        assert_eq!(starts(&[28, 800], 1, runs()), 1);
-        assert_eq!(starts(&[38, 800], 1, runs()), 2);
-        assert_eq!(starts(&[37, 800], 1, runs()), 2, "clocks differ by a little");
-        assert_eq!(starts(&[45, 800], 1, runs()), 2, "a prolog takes its time");
-        assert_eq!(starts(&[28, 38, 800], 1, runs()), 2, "the first is one too many");
+        let runs = [run(JobState::NodeFail, 38, 52), run(JobState::Completed, 800, 810)];
+        assert_eq!(unknown(&[28, 800], (&[], 1), &runs), [28]);
+        assert_eq!(unknown(&[28, 800], (&[38, 800], 1), &[]), [28]);
+        assert_eq!(unknown(&[790, 800], (&[], 1), &runs), [790], "forgotten after it");
+        assert_eq!(unknown(&[38, 800], (&[], 1), &runs), NONE);
+        assert_eq!(unknown(&[37, 800], (&[], 1), &runs), NONE, "clocks differ by a little");
+        assert_eq!(unknown(&[45, 800], (&[], 1), &runs), NONE, "a prolog takes its time");
+        assert_eq!(unknown(&[10, 28, 38, 800], (&[], 1), &runs), [10, 28]);
     }
 
     #[test]
-    fn what_slurmctld_told_counts_as_what_slurmdbd_has_does() {
-        let told = [at(38), at(800)];
-        let by_nodes = [at(28), at(800)];
-        let (by_slurmctld, restart_count) = (told.as_slice(), 1);
-        let told = Told { by_nodes: &by_nodes, by_slurmctld, restart_count, records: vec![] };
-        assert_eq!(told.starts(), 1);
+    fn a_node_that_failed_was_heard_of_last_before_it_did() {
+        let runs = [run(JobState::NodeFail, 100, 100), run(JobState::Completed, 300, 310)];
+        assert_eq!(unknown(&[104, 300], (&[], 1), &runs), NONE);
     }
 
     #[test]
-    fn a_run_that_ended_by_itself_is_no_restart() {
-        let runs = vec![run(JobState::Completed, 100, 200), run(JobState::Completed, 300, 310)];
-        assert_eq!(starts(&[100, 300], 0, runs), 1);
+    fn a_forgotten_start_that_slurmctld_made_again_with_the_same_count_is_matched_too() {
+        // Two starts of one count are a second start by themselves; the nodes tell nothing new.
+        assert_eq!(unknown(&[10, 20], (&[10, 20], 0), &[]), NONE);
     }
 }

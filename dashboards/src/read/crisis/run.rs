@@ -88,7 +88,8 @@ pub(super) async fn made_way(
         .collect()
 }
 
-/// The runs of the crisis's projects that started between the two instants.
+/// The runs of the crisis's projects that started between the two instants. Slurm tells whole seconds:
+/// one that began in the first of them belongs to it.
 pub(super) async fn went_first(
     tx: &mut PgConnection,
     crisis_id: Uuid,
@@ -102,7 +103,7 @@ pub(super) async fn went_first(
             join broker.job_plan p on p.project_id = any(c.project_ids)
             join broker.attempt a using (job_plan_id)
             join quotas.project j using (project_id)
-        where c.crisis_id = $1 and a.started_at between $2 and $3
+        where c.crisis_id = $1 and a.started_at between date_trunc('second', $2::timestamptz) and $3
         order by a.started_at, a.attempt_id
         "#,
         crisis_id,
