@@ -101,13 +101,13 @@ struct Repeated {
     told_at: Vec<DateTime<Utc>>,
     /// Restarts that slurmctld counts.
     restart_count: i32,
-    /// Exceptions that nodes' starts have led to.
+    /// Exceptions that there are.
     shown: i64,
 }
 
 impl Repeated {
-    /// The starts that Slurm does not tell of and that are not shown yet.
-    fn unknown(&self, records: &[JobRecord]) -> Vec<DateTime<Utc>> {
+    /// How many starts Slurm does not account for and are not shown yet, and which may be meant.
+    fn unknown(&self, records: &[JobRecord]) -> (usize, Vec<DateTime<Utc>>) {
         let of_this = |record: &&JobRecord| i64::from(record.job_id) == self.slurm_job_id;
         let told = Told {
             by_nodes: &self.started_at,
@@ -115,10 +115,9 @@ impl Repeated {
             restart_count: usize::try_from(self.restart_count).unwrap_or_default(),
             records: records.iter().filter(of_this).collect(),
         };
-        let unknown = told.unknown();
-        // What Slurm tells late may excuse another of them than was shown: their number counts.
-        let news = unknown.len().saturating_sub(usize::try_from(self.shown).unwrap_or_default());
-        if news == 0 { Vec::new() } else { unknown }
+        let (accounted, order) = told.accounts_for();
+        let known = accounted + usize::try_from(self.shown).unwrap_or_default();
+        (self.started_at.len().saturating_sub(known), order)
     }
 }
 
@@ -134,13 +133,13 @@ pub async fn look(app: &App) -> anyhow::Result<()> {
     let records: Vec<JobRecord> = records.into_iter().map(|kept| kept.record).collect();
     for repeated in repeated {
         let unknown = repeated.unknown(&records);
-        if unknown.is_empty() {
+        if unknown.0 == 0 {
             continue;
         }
         let (actor, trace_id) = (Actor::Program("watcher"), repeated.trace_id);
         let stamp = Stamp { actor, now, why: None, trace_id };
         let mut tx = connection.begin().await?;
-        let news = raise(&mut tx, cluster, (&repeated, &unknown), &stamp).await?;
+        let news = raise(&mut tx, cluster, (&repeated, unknown), &stamp).await?;
         tx.commit().await?;
         (0..news).for_each(|_| app.metrics.second_start());
     }
@@ -187,7 +186,7 @@ async fn repeated(
                  as "restart_count!",
              (select count(*) from broker.exception e
                  where e.attempt_id = s.attempt_id and e.kind = 'second_start'
-                   and e.slurm_job_id = s.slurm_job_id and e.distinction like 'node %') as "shown!"
+                   and e.slurm_job_id = s.slurm_job_id) as "shown!"
          from seen s join broker.job_plan p using (job_plan_id)
          where cardinality(s.started_at) > 1
            and s.started_at[cardinality(s.started_at)] + $3::interval < (
@@ -200,15 +199,18 @@ async fn repeated(
     .await
 }
 
-/// One exception for each start that Slurm does not tell of. Returns how many are new.
+/// One exception for each start that Slurm does not account for. Returns how many are new.
 async fn raise(
     tx: &mut PgConnection,
     cluster: &str,
-    (repeated, unknown): (&Repeated, &[DateTime<Utc>]),
+    (repeated, (count, order)): (&Repeated, (usize, Vec<DateTime<Utc>>)),
     stamp: &Stamp<'_>,
 ) -> Result<usize, sqlx::Error> {
     let (first, mut news) = (repeated.started_at.first(), 0);
-    for at in unknown {
+    for at in order {
+        if news == count {
+            break;
+        }
         let found = Found {
             kind: ExceptionKind::SecondStart,
             cluster,
@@ -219,16 +221,16 @@ async fn raise(
             facts: json!({
                 "first_started_at": first,
                 "started_again_at": repeated.started_at.last(),
-                "not_told_by_slurm": at,
-                "sentence": "a node saw a start that Slurm does not tell of: slurmctld had forgotten \
-                             it and started the script again; what slurmdbd has is charged",
+                "seen_at": at,
+                "sentence": "nodes saw more starts than Slurm counts: slurmctld had forgotten one, \
+                             and started the script again; what slurmdbd has is charged",
             }),
         };
         if exception::keep(&mut *tx, &found, stamp).await?.is_some() {
             news += 1;
             tracing::error!(attempt.id = %repeated.attempt_id,
-                slurm.job_id = repeated.slurm_job_id, forgotten = %at,
-                "Slurm started a script a second time: a node saw a start that slurmctld forgot");
+                slurm.job_id = repeated.slurm_job_id, seen = %at,
+                "Slurm started a script a second time: nodes saw more starts than it counts");
         }
     }
     sqlx::query!(

@@ -20,6 +20,7 @@ mod play;
 mod report;
 mod settle;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -34,11 +35,15 @@ pub use lost::{Round, lose_submissions};
 use report::Findings;
 pub use report::Report;
 
+use crate::poll;
 use crate::site::number;
 use crate::story::sealed_verdict;
 
 /// Clients that send plans at the same time.
 const CLIENTS: usize = 8;
+
+/// How long after everything is settled a second start may be told.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
 /// Longest pause between two plans of one client, in milliseconds.
 const PAUSE_MS: u64 = 8_000;
@@ -99,6 +104,17 @@ async fn on(ground: &mut Ground, plan: &Plan) -> Result<Report> {
     say(&format!("{} plans were answered, in {requests} requests", plans.len()));
     ensure!(plans.len() == plan.jobs, "every client sent all of its plans");
     settle::settle(ground).await?;
+    // What nodes saw is compared with what Slurm tells half a minute after a start, so what started
+    // twice at the very end is told soon after it. The report judges what there is then.
+    let told = poll::until("second starts to be told", TOLD_WITHIN, async || {
+        let shown = second_starts_shown(ground).await?;
+        let evidence = ground.evidence()?;
+        let mut twice = evidence.iter().filter(|(_, said)| said.starts.len() > 1);
+        Ok(twice.all(|(job_id, _)| shown.contains(job_id)))
+    });
+    if let Err(error) = told.await {
+        say(&format!("{error:#}"));
+    }
     findings(ground, plans, toll).await?.report()
 }
 
@@ -117,10 +133,6 @@ async fn answers(
 async fn findings(ground: &Ground, plans: Vec<Answered>, toll: play::Toll) -> Result<Findings> {
     let job_ids: Vec<u32> = plans.iter().map(|plan| plan.slurm_job_id).collect();
     let books = books::read(ground.site.cluster()?, &job_ids).await?;
-    let exceptions = ground.people.operator.get("/v1/exceptions").await?;
-    let shown = exceptions.as_array().context("exceptions are a list")?.iter();
-    let shown = shown.filter(|exception| exception["kind"] == "second_start");
-    let shown = shown.map(|one| Ok(u32::try_from(number(one, "slurm_job_id")?)?));
     let balance = ground.balance().await?;
     let not_charged =
         "select coalesce(sum(gpu_seconds), 0)::bigint from accounting.run where not chargeable";
@@ -131,7 +143,7 @@ async fn findings(ground: &Ground, plans: Vec<Answered>, toll: play::Toll) -> Re
         books,
         evidence: ground.evidence()?,
         forgotten: forgotten::read(&ground.site.cluster()?.dir().join("log"))?,
-        shown: shown.collect::<Result<_>>()?,
+        shown: second_starts_shown(ground).await?,
         toll,
         open_holds: ground.number(open_holds).await?.max(i64::from(balance.held > 0)),
         settled: balance.settled,
@@ -140,6 +152,14 @@ async fn findings(ground: &Ground, plans: Vec<Answered>, toll: play::Toll) -> Re
         ledger: ground.ledger().await?,
         ledger_verified: verdict["whole"] == true,
     })
+}
+
+/// The jobs that the broker tells a second start of.
+async fn second_starts_shown(ground: &Ground) -> Result<BTreeSet<u32>> {
+    let exceptions = ground.people.operator.get("/v1/exceptions").await?;
+    let shown = exceptions.as_array().context("exceptions are a list")?.iter();
+    let shown = shown.filter(|exception| exception["kind"] == "second_start");
+    shown.map(|one| Ok(u32::try_from(number(one, "slurm_job_id")?)?)).collect()
 }
 
 fn say(what: &str) {

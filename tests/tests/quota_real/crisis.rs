@@ -13,6 +13,15 @@ async fn two_people_start_a_crisis_and_it_ends_by_itself() -> Result<()> {
     let rig = Rig::begin(1, &json!({ "mode": "none" }), 100 * 3600).await?;
     let cluster = rig.site.cluster()?;
     let research = cluster.fill_with_research().await?;
+    // slurmdbd 22.05 keeps no start of a run that makes way before it has heard of it.
+    let until_known = "slurmdbd to know that research runs";
+    until_some(&rig.site, until_known, BOUND, async || {
+        let rows = cluster.sacct_rows_of_account("research").await?;
+        let has_started = |start: &str| !matches!(start, "None" | "Unknown");
+        let runs = rows.iter().any(|row| row.state == "RUNNING" && has_started(&row.start));
+        Ok(runs.then_some(()))
+    })
+    .await?;
     let plan = rig.plan(8, 20, 120).await?;
     rig.until(plan, &["released"]).await?;
     let job_id = rig.slurm_job_id(plan).await?;
