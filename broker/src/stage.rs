@@ -21,7 +21,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub(crate) use policy::account as account_row;
-pub(crate) use slurm::{Slurm, job_row, record_of};
+pub(crate) use slurm::{Slurm, job_row, record_of, run_record};
 
 use crate::app::App;
 use crate::config::Keep;

@@ -241,15 +241,16 @@ async fn unsealed(
 ) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     // Two statements, so that each is planned for what it reads.
     let (least, within) = match (reach, table.keys) {
-        (Reach::Recent, Keys::Fresh) => (id::least_of_the_last(RECENT), "t.{key} >= $2"),
-        _ => (Uuid::nil(), "$2::uuid is not null"),
+        (Reach::Recent, Keys::Fresh) => {
+            (id::least_of_the_last(RECENT), format!("t.{} >= $2", table.key))
+        }
+        _ => (Uuid::nil(), "$2::uuid is not null".to_owned()),
     };
     let sql = format!(
         "select t.{key} as row_id, {row} as body from {name} t
          where {within} and not exists
              (select from record.seal s where s.table_name = $1 and s.row_id = t.{key})
          order by t.{key}",
-        within = within.replace("{key}", table.key),
         key = table.key,
         name = table.name,
         row = row_text(table),

@@ -90,31 +90,14 @@ mod tests {
     use slurm_wire::JobState;
 
     use super::*;
+    use crate::stage::run_record;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 450_000_000).unwrap()
     }
 
     fn run(state: JobState, from: i64, until: i64) -> JobRecord {
-        JobRecord {
-            db_index: from.cast_unsigned(),
-            job_id: 7,
-            cluster: "c".to_owned(),
-            admin_comment: None,
-            account: None,
-            partition: None,
-            user: None,
-            state,
-            submitted_at: Some(from),
-            started_at: Some(from),
-            ended_at: Some(until),
-            suspended_s: 0,
-            tres: [].into(),
-            nodes: None,
-            exit_code: None,
-            array_job_id: None,
-            array_task_id: None,
-        }
+        run_record(from.cast_unsigned(), state, (from, Some(until)))
     }
 
     const NONE: [i64; 0] = [];

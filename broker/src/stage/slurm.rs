@@ -271,6 +271,33 @@ pub(crate) fn job_row(attempt: &Attempt, state: JobState) -> JobRow {
     }
 }
 
+/// The record of one run of job 7 that is nobody's attempt, from second to second.
+pub(crate) fn run_record(
+    db_index: u64,
+    state: JobState,
+    (from, until): (i64, Option<i64>),
+) -> JobRecord {
+    JobRecord {
+        db_index,
+        job_id: 7,
+        cluster: "c".to_owned(),
+        admin_comment: None,
+        account: None,
+        partition: None,
+        user: None,
+        state,
+        submitted_at: Some(from - 1),
+        started_at: Some(from),
+        ended_at: until,
+        suspended_s: 0,
+        tres: [].into(),
+        nodes: None,
+        exit_code: None,
+        array_job_id: None,
+        array_task_id: None,
+    }
+}
+
 /// The attempt's record in slurmdbd: 60 seconds on two GPUs.
 pub(crate) fn record_of(attempt: &Attempt, state: JobState) -> JobRecord {
     JobRecord {

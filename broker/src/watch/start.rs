@@ -157,28 +157,7 @@ async fn raise(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn run(db_index: u64, state: JobState, (from, until): (i64, Option<i64>)) -> JobRecord {
-        JobRecord {
-            db_index,
-            job_id: 7,
-            cluster: "c".to_owned(),
-            admin_comment: None,
-            account: None,
-            partition: None,
-            user: None,
-            state,
-            submitted_at: Some(from - 1),
-            started_at: Some(from),
-            ended_at: until,
-            suspended_s: 0,
-            tres: [].into(),
-            nodes: None,
-            exit_code: None,
-            array_job_id: None,
-            array_task_id: None,
-        }
-    }
+    use crate::stage::run_record as run;
 
     #[test]
     fn a_run_that_made_way_is_followed_by_another_and_that_is_no_second_start() {
